@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Adaptive polling: how long a thread that ran out of work polls before it
+ * sleeps. Both ends of a ring use it.
+ *
+ * As KVM's halt polling: the budget grows while sleeps turn out so short that
+ * polling would have caught the work, and shrinks while they turn out long. In
+ * addition a poller that finds itself preempted gives up at once: on a machine
+ * with fewer CPUs than pollers the peer needs this CPU.
+ *
+ * A round: adapt_idle() when work ran out, adapt_spin() between looks (false:
+ * sleep now), adapt_work() when there is work again.
+ */
+#ifndef TANDEM_HV_BASE_ADAPT_H
+#define TANDEM_HV_BASE_ADAPT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+#define ADAPT_NEVER	   0u
+#define ADAPT_ALWAYS	   UINT64_MAX
+#define ADAPT_START_NS	   10000u  /* first budget after none */
+#define ADAPT_WAKE_NS	   100000u /* what a sleep costs beyond its reason, at most */
+#define ADAPT_PREEMPTED_NS 30000u  /* two looks this far apart: somebody else ran */
+
+struct adapt {
+	uint64_t max_ns; /* ADAPT_NEVER, ADAPT_ALWAYS, or a bound */
+	uint64_t budget_ns;
+	uint64_t idle_since; /* 0: working */
+	uint64_t last_look;
+	bool slept;
+};
+
+static inline uint64_t adapt_clock(void)
+{
+	struct timespec ts;
+
+	/* cannot fail: the clock exists */
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static inline void adapt_init(struct adapt *a, uint64_t max_ns)
+{
+	*a = (struct adapt){ .max_ns = max_ns };
+	a->budget_ns = max_ns < ADAPT_START_NS ? max_ns : ADAPT_START_NS;
+}
+
+/* Work ran out at `now`. Idempotent within one idle period. */
+static inline void adapt_idle(struct adapt *a, uint64_t now)
+{
+	if (a->idle_since)
+		return;
+	a->idle_since = a->last_look = now;
+	a->slept = false;
+}
+
+/* May the thread look once more before it sleeps? */
+static inline bool adapt_spin(struct adapt *a, uint64_t now)
+{
+	uint64_t gap = now - a->last_look;
+
+	if (a->max_ns == ADAPT_ALWAYS)
+		return true;
+	a->last_look = now;
+	if (gap > ADAPT_PREEMPTED_NS)
+		a->budget_ns /= 4;
+	if (now - a->idle_since < a->budget_ns)
+		return true;
+	a->slept = true;
+	return false;
+}
+
+/* There is work again at `now`: what that says about the budget. */
+static inline void adapt_work(struct adapt *a, uint64_t now)
+{
+	uint64_t idle;
+
+	if (!a->idle_since)
+		return;
+	idle = now - a->idle_since;
+	a->idle_since = 0;
+	if (!a->slept || a->max_ns == ADAPT_ALWAYS || a->max_ns == ADAPT_NEVER)
+		return;
+	if (idle > a->max_ns + ADAPT_WAKE_NS)
+		a->budget_ns /= 2;
+	else if (a->budget_ns < ADAPT_START_NS)
+		a->budget_ns = a->max_ns < ADAPT_START_NS ? a->max_ns : ADAPT_START_NS;
+	else if (a->budget_ns < a->max_ns)
+		a->budget_ns =
+			a->budget_ns * 2 < a->max_ns ? a->budget_ns * 2 : a->max_ns;
+}
+
+/* One breath between two looks. */
+static inline void adapt_relax(void)
+{
+#if defined(__x86_64__)
+	__builtin_ia32_pause();
+#endif
+}
+
+#endif

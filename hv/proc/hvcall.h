@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The control protocol between process domains and tandem-hvd, on a
+ * SOCK_SEQPACKET unix socket: one request packet, one reply packet, in order.
+ *
+ * A connection is a domain. `hv.sock` in the state directory gives the rights
+ * of dom0: whoever may open it owns the instance. HVCALL_DOMAIN_CONNECT hands
+ * out connections that are another domain for ever; a launcher passes such a
+ * descriptor to the program, which needs no access to hv.sock at all.
+ *
+ * Every request is a struct hvcall, every reply a struct hvreply; both have a
+ * fixed size, unused fields are zero (checked in requests). Descriptors
+ * travel beside a reply (SCM_RIGHTS), in the order given below. Errors are
+ * negative errno in hvreply.status; a malformed packet ends the connection.
+ */
+#ifndef TANDEM_HV_PROC_HVCALL_H
+#define TANDEM_HV_PROC_HVCALL_H
+
+#include <stdint.h>
+
+#define HVCALL_VERSION	1u
+#define HVCALL_NAME_MAX 64 /* with its NUL */
+#define HVCALL_PATH_MAX 192
+#define HVCALL_MAX_FDS	4
+
+enum hvcall_op {
+	/* -> domid, name: who this connection is. First call; checks version. */
+	HVCALL_HELLO = 0,
+	/* name [, domid != 0: with that id] -> domid. dom0 only. -EEXIST */
+	HVCALL_DOMAIN_CREATE = 1,
+	/* domid. Ends its connections, frees all it has. dom0 only. */
+	HVCALL_DOMAIN_DESTROY = 2,
+	/* domid: the first domain with an id >= that -> domid, name, and in
+	 * value the number of its connections. -ENOENT: no more. dom0 only. */
+	HVCALL_DOMAIN_NEXT = 3,
+	/* name, or domid if name is "" -> domid, name; fds: connection. dom0 only. */
+	HVCALL_DOMAIN_CONNECT = 4,
+	/* -> fds: a stream socket that speaks xs_wire as this domain. */
+	HVCALL_XENSTORE_CONNECT = 5,
+	/* domid: peer, value: pages (data, without the entries' own), flags:
+	 * HVCALL_ARENA_RO -> id: arena, value: first data page; fds: memfd, rw.
+	 * The hypervisor fills the grant entries. */
+	HVCALL_ARENA_CREATE = 6,
+	/* id: arena of this domain. */
+	HVCALL_ARENA_DESTROY = 7,
+	/* domid: granter, id: arena -> value: all pages, flags: HVCALL_ARENA_RO;
+	 * fds: memfd. -EACCES unless the caller's domain is the arena's peer. */
+	HVCALL_ARENA_MAP = 8,
+	/* domid: remote -> id: port; fds: wait, notify, keep. */
+	HVCALL_EVTCHN_ALLOC_UNBOUND = 9,
+	/* domid: remote, id: its port -> id: own port; fds: wait, notify, keep. */
+	HVCALL_EVTCHN_BIND_INTERDOMAIN = 10,
+	/* id: port */
+	HVCALL_EVTCHN_CLOSE = 11,
+	/* id: port -> value: EVTCHNSTAT_*, domid: remote */
+	HVCALL_EVTCHN_STATUS = 12,
+	/* Closes all ports of this connection. */
+	HVCALL_EVTCHN_RESET = 13,
+	/* path: claims a device (plat.h, plat_claim). -EBUSY */
+	HVCALL_CLAIM = 14,
+	HVCALL_UNCLAIM = 15,
+	HVCALL_NR_OPS = 16,
+};
+
+#define HVCALL_ARENA_RO 1u
+
+struct hvcall {
+	uint32_t op;	  /* enum hvcall_op */
+	uint32_t version; /* HVCALL_VERSION, in every packet */
+	uint32_t domid;
+	uint32_t id;
+	uint32_t value;
+	uint32_t flags;
+	char str[HVCALL_PATH_MAX]; /* name or path, NUL-terminated, zero-filled */
+};
+
+struct hvreply {
+	int32_t status; /* 0 or -errno */
+	uint32_t version;
+	uint32_t domid;
+	uint32_t id;
+	uint32_t value;
+	uint32_t flags;
+	char name[HVCALL_NAME_MAX];
+};
+
+#endif
