@@ -10,6 +10,7 @@
 #define TANDEM_BACKENDS_BLOCK_WORKER_H
 
 #include <liburing.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct blkworker;
@@ -41,5 +42,42 @@ void worker_buf_put(struct blkworker *w, int index);
 
 /* The worker's clock, ns, CLOCK_MONOTONIC; read once a round. */
 uint64_t worker_now(const struct blkworker *w);
+
+/* ------------------------------------------------- what blkback uses besides */
+
+/* One user of a worker: a vbd queue. Embedded in it; all on the worker's thread. */
+struct worker_client {
+	/* Looks for work and does a bounded share of it. Returns how much. */
+	int (*run)(struct worker_client *c);
+	/* Asks for an event at the next work. Nonzero: there is some already. */
+	int (*arm)(struct worker_client *c);
+	/* At the end of a round in which worker_flush_later() was called. */
+	void (*flush)(struct worker_client *c);
+	uint64_t wake_at; /* run again at this time at the latest; 0: no need */
+	/* The worker's. */
+	struct worker_client *next, **pprev;
+	struct worker_client *flush_next;
+	bool active, flushing;
+	uint16_t idle_rounds;
+};
+
+void worker_client_add(struct blkworker *w, struct worker_client *c);
+void worker_client_remove(struct blkworker *w, struct worker_client *c);
+/* An event came for an armed client: look at it every round again. */
+void worker_client_wake(struct blkworker *w, struct worker_client *c);
+void worker_flush_later(struct blkworker *w, struct worker_client *c);
+
+/*
+ * I/O that a driver has in hand: while there is some, the worker waits for the
+ * device and not for the guest, which is worth other polling.
+ */
+void worker_inflight(struct blkworker *w, int delta);
+
+/* poll_ns: as struct adapt's max_ns. cpu: -1, or where to run. -errno */
+int worker_start(struct blkworker **w, uint64_t poll_ns, int cpu);
+/* Ends the thread; no client is left. */
+void worker_stop(struct blkworker *w);
+/* Runs fn on the worker's thread and waits for it. From other threads only. */
+void worker_call(struct blkworker *w, void (*fn)(void *arg), void *arg);
 
 #endif

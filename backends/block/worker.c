@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The worker's loop: reap, run, flush, submit; poll while that pays; sleep.
+ *
+ * Clients are active (looked at every round) or armed (an event will wake
+ * them). A client that had nothing for a while is armed on its own, so that
+ * quiet disks cost a busy worker nothing.
+ */
+#include "backends/block/worker.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "backends/block/worker_reg.h"
+#include "hv/base/adapt.h"
+#include "hv/base/log.h"
+
+#define WORKER_SQ_ENTRIES  512
+#define WORKER_CQ_ENTRIES  4096
+#define WORKER_IDLE_ROUNDS 512 /* without work, then armed */
+#define WORKER_DEVICE_POLL 4   /* waiting for a device: a quarter of the budget */
+
+struct worker_call {
+	void (*fn)(void *arg);
+	void *arg;
+	bool done;
+	struct worker_call *next;
+};
+
+struct blkworker {
+	struct io_uring ring;
+	struct worker_reg reg;
+	uint64_t now;
+	int inflight;
+	struct worker_client *active, *armed, *flush;
+	struct adapt guest, device; /* waiting for requests; for completions */
+	bool stop;
+
+	pthread_t thread;
+	uint64_t poll_ns;
+	int cpu;
+	int start_err;
+	/* Calls from other threads. */
+	pthread_mutex_t lock;
+	pthread_cond_t cond;
+	_Atomic bool have_calls;
+	struct worker_call *calls;
+	int call_fd;
+	struct worker_op call_op;
+};
+
+uint64_t worker_now(const struct blkworker *w)
+{
+	return w->now;
+}
+
+struct worker_reg *worker_reg(struct blkworker *w)
+{
+	return &w->reg;
+}
+
+struct io_uring_sqe *worker_sqe(struct blkworker *w, struct worker_op *op)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&w->ring);
+
+	while (!sqe) {
+		/* cannot fail for long: the kernel takes them once completions,
+		 * which go to an unbounded overflow list, made room */
+		(void)io_uring_submit(&w->ring);
+		sqe = io_uring_get_sqe(&w->ring);
+	}
+	memset(sqe, 0, sizeof(*sqe));
+	io_uring_sqe_set_data(sqe, op);
+	return sqe;
+}
+
+void worker_inflight(struct blkworker *w, int delta)
+{
+	w->inflight += delta;
+}
+
+/* ---------------------------------------------------------------- clients */
+
+static void client_link(struct worker_client **head, struct worker_client *c)
+{
+	c->next = *head;
+	c->pprev = head;
+	if (c->next)
+		c->next->pprev = &c->next;
+	*head = c;
+}
+
+static void client_unlink(struct worker_client *c)
+{
+	*c->pprev = c->next;
+	if (c->next)
+		c->next->pprev = c->pprev;
+}
+
+void worker_client_add(struct blkworker *w, struct worker_client *c)
+{
+	c->active = true;
+	c->idle_rounds = 0;
+	client_link(&w->active, c);
+}
+
+void worker_client_remove(struct blkworker *w, struct worker_client *c)
+{
+	client_unlink(c);
+	for (struct worker_client **p = &w->flush; *p; p = &(*p)->flush_next)
+		if (*p == c) {
+			*p = c->flush_next;
+			break;
+		}
+	c->flushing = false;
+}
+
+void worker_client_wake(struct blkworker *w, struct worker_client *c)
+{
+	c->idle_rounds = 0;
+	if (c->active)
+		return;
+	client_unlink(c);
+	worker_client_add(w, c);
+}
+
+/* Armed, unless there is work after all. */
+static bool client_arm(struct blkworker *w, struct worker_client *c)
+{
+	if (c->arm(c)) {
+		c->idle_rounds = 0;
+		return false;
+	}
+	client_unlink(c);
+	c->active = false;
+	client_link(&w->armed, c);
+	return true;
+}
+
+void worker_flush_later(struct blkworker *w, struct worker_client *c)
+{
+	if (c->flushing)
+		return;
+	c->flushing = true;
+	c->flush_next = w->flush;
+	w->flush = c;
+}
+
+static void worker_flush(struct blkworker *w)
+{
+	struct worker_client *c;
+
+	while ((c = w->flush)) {
+		w->flush = c->flush_next;
+		c->flushing = false;
+		c->flush(c);
+	}
+}
+
+static int worker_run_clients(struct blkworker *w)
+{
+	struct worker_client *c, *next;
+	int total = 0, n;
+
+	for (c = w->active; c; c = next) {
+		n = c->run(c);
+		next = c->next;
+		total += n;
+		if (n)
+			c->idle_rounds = 0;
+		else if (++c->idle_rounds >= WORKER_IDLE_ROUNDS && total &&
+			 w->guest.max_ns != ADAPT_ALWAYS)
+			client_arm(w, c);
+	}
+	return total;
+}
+
+/* Armed clients whose time has come are active again. Returns the next time. */
+static uint64_t worker_timers(struct blkworker *w)
+{
+	uint64_t first = 0;
+	struct worker_client *c, *next;
+
+	for (c = w->armed; c; c = next) {
+		next = c->next;
+		if (!c->wake_at)
+			continue;
+		if (c->wake_at <= w->now)
+			worker_client_wake(w, c);
+		else if (!first || c->wake_at < first)
+			first = c->wake_at;
+	}
+	return first;
+}
+
+/* ------------------------------------------------------------------ calls */
+
+static void worker_run_calls(struct blkworker *w)
+{
+	struct worker_call *c;
+
+	pthread_mutex_lock(&w->lock);
+	atomic_store_explicit(&w->have_calls, false, memory_order_relaxed);
+	while ((c = w->calls)) {
+		w->calls = c->next;
+		pthread_mutex_unlock(&w->lock);
+		c->fn(c->arg);
+		pthread_mutex_lock(&w->lock);
+		c->done = true;
+		pthread_cond_broadcast(&w->cond);
+	}
+	pthread_mutex_unlock(&w->lock);
+}
+
+void worker_call(struct blkworker *w, void (*fn)(void *arg), void *arg)
+{
+	struct worker_call c = { .fn = fn, .arg = arg };
+	struct worker_call **tail;
+	uint64_t one = 1;
+
+	pthread_mutex_lock(&w->lock);
+	for (tail = &w->calls; *tail; tail = &(*tail)->next)
+		;
+	*tail = &c;
+	atomic_store_explicit(&w->have_calls, true, memory_order_relaxed);
+	/* cannot fail: the counter is far from full */
+	(void)!write(w->call_fd, &one, sizeof(one));
+	while (!c.done)
+		pthread_cond_wait(&w->cond, &w->lock);
+	pthread_mutex_unlock(&w->lock);
+}
+
+static void worker_call_event(struct worker_op *op, int res, uint32_t flags)
+{
+	struct blkworker *w =
+		(struct blkworker *)((char *)op - offsetof(struct blkworker, call_op));
+	uint64_t n;
+
+	(void)res;
+	/* cannot fail in a way that matters: the event is merged or gone */
+	(void)!read(w->call_fd, &n, sizeof(n));
+	if (!(flags & IORING_CQE_F_MORE))
+		io_uring_prep_poll_multishot(worker_sqe(w, op), w->call_fd, POLLIN);
+}
+
+static void worker_stop_call(void *arg)
+{
+	((struct blkworker *)arg)->stop = true;
+}
+
+/* ------------------------------------------------------------------- loop */
+
+static int worker_reap(struct blkworker *w)
+{
+	struct io_uring_cqe *cqe[64];
+	unsigned n, total = 0;
+
+	while ((n = io_uring_peek_batch_cqe(&w->ring, cqe, 64)) > 0) {
+		for (unsigned i = 0; i < n; i++) {
+			struct worker_op *op = io_uring_cqe_get_data(cqe[i]);
+
+			if (op)
+				op->fn(op, cqe[i]->res, cqe[i]->flags);
+		}
+		io_uring_cq_advance(&w->ring, n);
+		total += n;
+		if (n < 64)
+			break;
+	}
+	return (int)total;
+}
+
+static void worker_sleep(struct blkworker *w)
+{
+	struct worker_client *c, *next;
+	struct __kernel_timespec ts;
+	struct io_uring_cqe *cqe;
+	uint64_t wake;
+
+	for (c = w->active; c; c = next) {
+		next = c->next;
+		client_arm(w, c);
+	}
+	if (w->active)
+		return;
+	worker_flush(w);
+	wake = worker_timers(w);
+	if (w->active)
+		return;
+	ts.tv_sec = (long long)((wake - w->now) / 1000000000u);
+	ts.tv_nsec = (long long)((wake - w->now) % 1000000000u);
+	/* an error is a time-out, a signal, or told by the CQEs */
+	(void)io_uring_submit_and_wait_timeout(&w->ring, &cqe, 1, wake ? &ts : NULL,
+					       NULL);
+}
+
+static void worker_loop(struct blkworker *w)
+{
+	while (!w->stop) {
+		struct adapt *a;
+		int work;
+
+		w->now = adapt_clock();
+		if (atomic_load_explicit(&w->have_calls, memory_order_relaxed))
+			worker_run_calls(w);
+		work = worker_reap(w);
+		work += worker_run_clients(w);
+		worker_flush(w);
+		if (io_uring_sq_ready(&w->ring))
+			(void)io_uring_submit(&w->ring);
+		if (work) {
+			adapt_work(&w->guest, w->now);
+			adapt_work(&w->device, w->now);
+			continue;
+		}
+		a = w->inflight ? &w->device : &w->guest;
+		adapt_idle(a, w->now);
+		if (adapt_spin(a, w->now)) {
+			adapt_relax();
+			continue;
+		}
+		worker_sleep(w);
+	}
+}
+
+/* ---------------------------------------------------------- start and stop */
+
+static int worker_ring_init(struct blkworker *w)
+{
+	struct io_uring_params p = {
+		.flags = IORING_SETUP_CQSIZE | IORING_SETUP_SINGLE_ISSUER |
+			 IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
+		.cq_entries = WORKER_CQ_ENTRIES,
+	};
+	int err = io_uring_queue_init_params(WORKER_SQ_ENTRIES, &w->ring, &p);
+
+	if (err == -EINVAL) { /* before Linux 6.1 */
+		memset(&p, 0, sizeof(p));
+		p.flags = IORING_SETUP_CQSIZE;
+		p.cq_entries = WORKER_CQ_ENTRIES;
+		err = io_uring_queue_init_params(WORKER_SQ_ENTRIES, &w->ring, &p);
+	}
+	return err;
+}
+
+static void *worker_thread(void *arg)
+{
+	struct blkworker *w = arg;
+	cpu_set_t set;
+	int err = worker_ring_init(w);
+
+	if (!err) {
+		worker_reg_init(&w->reg, &w->ring);
+		w->call_op.fn = worker_call_event;
+		io_uring_prep_poll_multishot(worker_sqe(w, &w->call_op), w->call_fd,
+					     POLLIN);
+	}
+	if (w->cpu >= 0) {
+		CPU_ZERO(&set);
+		CPU_SET(w->cpu, &set);
+		/* a wish only: the CPU may not be ours */
+		(void)pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
+	}
+	pthread_mutex_lock(&w->lock);
+	w->start_err = err;
+	pthread_cond_broadcast(&w->cond);
+	pthread_mutex_unlock(&w->lock);
+	if (err)
+		return NULL;
+	worker_loop(w);
+	worker_reg_exit(&w->reg);
+	io_uring_queue_exit(&w->ring);
+	return NULL;
+}
+
+static void worker_destroy(struct blkworker *w)
+{
+	pthread_cond_destroy(&w->cond);
+	pthread_mutex_destroy(&w->lock);
+	close(w->call_fd);
+	free(w);
+}
+
+int worker_start(struct blkworker **out, uint64_t poll_ns, int cpu)
+{
+	struct blkworker *w = calloc(1, sizeof(*w));
+	int err;
+
+	if (!w)
+		return -ENOMEM;
+	pthread_mutex_init(&w->lock, NULL);
+	pthread_cond_init(&w->cond, NULL);
+	adapt_init(&w->guest, poll_ns);
+	adapt_init(&w->device,
+		   poll_ns == ADAPT_ALWAYS ? poll_ns : poll_ns / WORKER_DEVICE_POLL);
+	w->cpu = cpu;
+	w->start_err = 1;
+	w->call_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (w->call_fd < 0) {
+		err = -errno;
+		goto destroy;
+	}
+	err = -pthread_create(&w->thread, NULL, worker_thread, w);
+	if (err)
+		goto destroy;
+	pthread_mutex_lock(&w->lock);
+	while (w->start_err > 0)
+		pthread_cond_wait(&w->cond, &w->lock);
+	err = w->start_err;
+	pthread_mutex_unlock(&w->lock);
+	if (!err) {
+		*out = w;
+		return 0;
+	}
+	pthread_join(w->thread, NULL);
+destroy:
+	worker_destroy(w);
+	return err;
+}
+
+void worker_stop(struct blkworker *w)
+{
+	if (!w)
+		return;
+	worker_call(w, worker_stop_call, w);
+	pthread_join(w->thread, NULL);
+	worker_destroy(w);
+}
