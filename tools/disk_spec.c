@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: MIT */
+/* The syntax of disk strings: from text to struct disk_spec. */
+#include "tools/disk_spec.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/disk_scan.h"
+
+struct enum_name {
+	const char *name;
+	int value;
+};
+
+static const struct enum_name formats[] = {
+	{ "raw", DISK_FORMAT_RAW },	{ "qcow", DISK_FORMAT_QCOW },
+	{ "qcow2", DISK_FORMAT_QCOW2 }, { "vhd", DISK_FORMAT_VHD },
+	{ "qed", DISK_FORMAT_QED },	{ "empty", DISK_FORMAT_EMPTY },
+	{ "zstd", DISK_FORMAT_ZSTD },	{ NULL, 0 },
+};
+
+static const struct enum_name backendtypes[] = {
+	{ "phy", DISK_BACKEND_PHY },
+	{ "tap", DISK_BACKEND_TAP },
+	{ "qdisk", DISK_BACKEND_QDISK },
+	{ "standalone", DISK_BACKEND_STANDALONE },
+	{ "uring", DISK_BACKEND_URING },
+	{ "aio", DISK_BACKEND_AIO },
+	{ "null", DISK_BACKEND_NULL },
+	{ "ram", DISK_BACKEND_RAM },
+	{ "zstd", DISK_BACKEND_ZSTD },
+	{ "fault", DISK_BACKEND_FAULT },
+	{ NULL, 0 },
+};
+
+static int enum_find(const struct enum_name *names, const char *s)
+{
+	for (; names->name; names++)
+		if (!strcmp(names->name, s))
+			return names->value;
+	return 0;
+}
+
+static const char *enum_name(const struct enum_name *names, int value)
+{
+	for (; names->name; names++)
+		if (names->value == value)
+			return names->name;
+	return "unknown";
+}
+
+const char *disk_format_name(enum disk_format f)
+{
+	return enum_name(formats, (int)f);
+}
+
+const char *disk_backendtype_name(enum disk_backendtype t)
+{
+	return enum_name(backendtypes, (int)t);
+}
+
+int disk_why(struct disk_scan *s, int err, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (s->err)
+		return s->err;
+	s->err = err;
+	va_start(ap, fmt);
+	if (vasprintf(s->why, fmt, ap) < 0) {
+		*s->why = NULL;
+		s->err = -ENOMEM;
+	}
+	va_end(ap);
+	return s->err;
+}
+
+int disk_set_string(struct disk_scan *s, const char *key, char **field, const char *value)
+{
+	char *copy;
+
+	if (*field && **field)
+		return disk_why(s, -EINVAL, "%s given twice: '%.80s' and '%.80s'", key,
+				*field, value);
+	copy = strdup(value);
+	if (!copy)
+		return s->err = -ENOMEM;
+	free(*field); /* an empty value may be given again */
+	*field = copy;
+	return 0;
+}
+
+int disk_set_format(struct disk_scan *s, const char *value)
+{
+	int f = *value ? enum_find(formats, value) : DISK_FORMAT_RAW;
+	int was = (int)s->d->format;
+
+	if (!f)
+		return disk_why(s, -EINVAL,
+				"format '%.80s' is unknown: raw or zstd would be right",
+				value);
+	if (was && was != f)
+		return disk_why(s, -EINVAL, "format given twice: %s and %s",
+				enum_name(formats, was), enum_name(formats, f));
+	s->d->format = (enum disk_format)f;
+	return 0;
+}
+
+int disk_set_backendtype(struct disk_scan *s, const char *value)
+{
+	int t = enum_find(backendtypes, value), was = (int)s->d->backendtype;
+
+	if (!t)
+		return disk_why(s, -EINVAL,
+				"backendtype '%.80s' is unknown: phy, uring, aio, null, "
+				"ram, zstd or fault would be right",
+				value);
+	if (was && was != t)
+		return disk_why(s, -EINVAL, "backendtype given twice: %s and %s",
+				enum_name(backendtypes, was), enum_name(backendtypes, t));
+	s->d->backendtype = (enum disk_backendtype)t;
+	return 0;
+}
+
+int disk_set_access(struct disk_scan *s, const char *value)
+{
+	enum disk_tristate rw;
+
+	if (!*value && s->access != DISK_NO) /* the default */
+		return 0;
+	if (!*value)
+		return disk_why(s, -EINVAL, "access given twice: ro and empty");
+	if (!strcmp(value, "r") || !strcmp(value, "ro"))
+		rw = DISK_NO;
+	else if (!strcmp(value, "w") || !strcmp(value, "rw"))
+		rw = DISK_YES;
+	else
+		return disk_why(
+			s, -EINVAL,
+			"access '%.80s' is unknown: r, ro, w or rw would be right",
+			value);
+	return disk_set_tristate(s, "access", &s->access, rw, "rw", "ro");
+}
+
+int disk_set_tristate(struct disk_scan *s, const char *key, enum disk_tristate *field,
+		      enum disk_tristate value, const char *yes, const char *no)
+{
+	if (*field != DISK_UNSET && *field != value)
+		return disk_why(s, -EINVAL, "%s given twice: %s and %s", key,
+				*field == DISK_YES ? yes : no,
+				value == DISK_YES ? yes : no);
+	*field = value;
+	return 0;
+}
+
+int disk_set_devtype(struct disk_scan *s, const char *value)
+{
+	enum disk_tristate cd;
+
+	if (!strcmp(value, "cdrom"))
+		cd = DISK_YES;
+	else if (!strcmp(value, "disk"))
+		cd = DISK_NO;
+	else
+		return disk_why(
+			s, -EINVAL,
+			"devtype '%.80s' is unknown: disk or cdrom would be right",
+			value);
+	return disk_set_tristate(s, "devtype", &s->cdrom, cd, "cdrom", "disk");
+}
+
+/* "hdc:cdrom" in a positional vdev. Takes it, or returns 0 with *taken false. */
+static int take_vdev_devtype(struct disk_scan *s, char *token, bool *taken)
+{
+	char *colon = strrchr(token, ':');
+	int err;
+
+	*taken = colon != NULL;
+	if (!colon)
+		return 0;
+	*colon++ = '\0';
+	err = disk_set_string(s, "vdev", &s->d->vdev, token);
+	return err ? err : disk_set_devtype(s, colon);
+}
+
+static int take_positional(struct disk_scan *s, char *token)
+{
+	struct disk_spec *d = s->d;
+	bool taken;
+	int err;
+
+	if (!d->target)
+		return disk_set_string(s, "target", &d->target, token);
+	if (!s->prefixed && d->format == DISK_FORMAT_UNKNOWN) {
+		if (*d->target)
+			return disk_set_format(s, token);
+		err = take_vdev_devtype(s, token, &taken); /* ",hdc:cdrom,r" */
+		if (!err && taken)
+			d->format = DISK_FORMAT_EMPTY;
+		return err || taken ? err : disk_set_format(s, token);
+	}
+	if (!d->vdev) {
+		err = take_vdev_devtype(s, token, &taken);
+		if (err || taken)
+			return err;
+		return disk_set_string(s, "vdev", &d->vdev, token);
+	}
+	if (!s->access_taken) {
+		s->access_taken = true;
+		return disk_set_access(s, token);
+	}
+	return disk_why(s, -EINVAL,
+			"'%.80s' is one too many: target,format,vdev,access are all "
+			"given",
+			token);
+}
+
+static int take_prefix(struct disk_scan *s, const char *prefix)
+{
+	static const char *const ignored[] = { "tapdisk", "tap", "tap2", "aio",
+					       "ioemu",	  "phy", "file" };
+	static const char *const scripts[] = { "iscsi", "nbd", "enbd", "drbd" };
+	static const char *const forms[] = { "raw", "qcow", "qcow2", "vhd" };
+	char script[32];
+
+	if (s->d->target)
+		return disk_why(s, -EINVAL,
+				"prefix '%.80s:' stands behind the target: it belongs "
+				"before it",
+				prefix);
+	s->prefixed = true;
+	for (size_t i = 0; i < sizeof(ignored) / sizeof(*ignored); i++)
+		if (!strcmp(prefix, ignored[i]))
+			return 0;
+	for (size_t i = 0; i < sizeof(forms) / sizeof(*forms); i++)
+		if (!strcmp(prefix, forms[i]))
+			return disk_set_format(s, prefix);
+	for (size_t i = 0; i < sizeof(scripts) / sizeof(*scripts); i++)
+		if (!strcmp(prefix, scripts[i])) {
+			snprintf(script, sizeof(script), "block-%s", prefix);
+			return disk_set_string(s, "script", &s->d->script, script);
+		}
+	return disk_why(s, -EINVAL,
+			"prefix '%.80s:' is unknown: give the format as format=, or "
+			"the target as target=",
+			prefix);
+}
+
+/*
+ * A deprecated prefix at `p`: its length with the colon, or 0. "hdc:cdrom"
+ * is none: an unknown word counts only if something else than a word follows.
+ */
+static size_t prefix_len(const char *p)
+{
+	static const char *const known[] = { "raw",	"qcow",	 "qcow2", "vhd",  "iscsi",
+					     "nbd",	"enbd",	 "drbd",  "tap",  "tap2",
+					     "tapdisk", "ioemu", "aio",	  "file", "phy" };
+	size_t n = 0;
+
+	if (*p < 'a' || *p > 'z')
+		return 0;
+	while ((p[n] >= 'a' && p[n] <= 'z') || (p[n] >= '0' && p[n] <= '9'))
+		n++;
+	if (p[n] != ':')
+		return 0;
+	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+		if (strlen(known[i]) == n && !memcmp(known[i], p, n))
+			return n + 1;
+	p += n + 1;
+	return (*p >= 'a' && *p <= 'z') || (*p >= '0' && *p <= '9') ? 0 : n + 1;
+}
+
+/* Values end up in xenstore, on terminals and in log lines. */
+static int check_printable(struct disk_scan *s, const char *token)
+{
+	for (const char *c = token; *c; c++)
+		if ((unsigned char)*c < 0x20 || *c == 0x7f)
+			return disk_why(s, -EINVAL,
+					"the disk string contains a control character "
+					"(0x%02x, byte %zu of a parameter)",
+					(unsigned char)*c, (size_t)(c - token) + 1);
+	return 0;
+}
+
+/* The parameter that starts at *p; moves *p behind it and its comma. */
+static int take_parameter(struct disk_scan *s, char **p)
+{
+	char *token = *p, *comma, *equals;
+	size_t n = prefix_len(token);
+
+	if (n) {
+		token[n - 1] = '\0';
+		*p = token + n;
+		return take_prefix(s, token);
+	}
+	if (!strncmp(token, "target=", 7)) { /* swallows the rest */
+		n = strlen(token);
+		*p = token + n;
+		if (token[n - 1] == ',')
+			token[n - 1] = '\0';
+		if (check_printable(s, token))
+			return s->err;
+		return disk_set_string(s, "target", &s->d->target, token + 7);
+	}
+	comma = strchr(token, ',');
+	if (comma)
+		*comma = '\0';
+	*p = comma ? comma + 1 : token + strlen(token);
+	if (check_printable(s, token))
+		return s->err;
+	equals = strchr(token, '=');
+	if (equals) {
+		*equals = '\0';
+		return disk_set_key(s, token, equals + 1);
+	}
+	if (disk_set_flag(s, token))
+		return s->err;
+	return take_positional(s, token);
+}
+
+static int scan_string(struct disk_scan *s, char *text)
+{
+	char *p = text;
+
+	if (strlen(text) > DISK_SPEC_MAX)
+		return disk_why(s, -EINVAL, "the disk string is longer than %d bytes",
+				DISK_SPEC_MAX);
+	while (!s->err) {
+		while (*p == ' ' || *p == '\t' || *p == '\n')
+			p++;
+		if (!*p)
+			break;
+		(void)take_parameter(s, &p); /* its error is in s->err */
+	}
+	return s->err;
+}
+
+static int scan_end(struct disk_scan *s)
+{
+	struct disk_spec *d = s->d;
+
+	d->readwrite = s->access != DISK_NO;
+	d->cdrom = s->cdrom == DISK_YES;
+	if (d->format == DISK_FORMAT_UNKNOWN)
+		d->format = d->backendtype == DISK_BACKEND_ZSTD ? DISK_FORMAT_ZSTD
+								: DISK_FORMAT_RAW;
+	if (d->cdrom) {
+		d->removable = true;
+		d->readwrite = false;
+		if (!d->target || !*d->target)
+			d->format = DISK_FORMAT_EMPTY;
+	}
+	if (!d->vdev || !*d->vdev)
+		return disk_why(s, -EINVAL,
+				"vdev is missing: for example vdev=xvda would be right");
+	if (!d->cdrom && (!d->target || !*d->target))
+		return disk_why(s, -EINVAL,
+				"target is missing: for example target=/path/to/image "
+				"would be right");
+	return 0;
+}
+
+int disk_spec_scan(int n, const char *const *strings, struct disk_spec *d, char **why)
+{
+	struct disk_scan s = { .d = d, .why = why };
+
+	memset(d, 0, sizeof(*d));
+	d->devid = DISK_DEVID_NONE;
+	*why = NULL;
+	for (int i = 0; i < n && !s.err; i++) {
+		char *text = strdup(strings[i]);
+
+		if (!text)
+			s.err = -ENOMEM;
+		else
+			(void)scan_string(&s, text); /* its error is in s.err */
+		free(text);
+	}
+	if (!s.err)
+		(void)scan_end(&s);
+	if (s.err)
+		disk_spec_clear(d);
+	return s.err;
+}
+
+void disk_spec_clear(struct disk_spec *d)
+{
+	free(d->target);
+	free(d->vdev);
+	free(d->backend);
+	free(d->script);
+	free(d->options);
+	memset(d, 0, sizeof(*d));
+	d->devid = DISK_DEVID_NONE;
+}
+
+int disk_spec_parse(int n, const char *const *strings, struct disk_spec *d, char **why)
+{
+	int err = disk_spec_scan(n, strings, d, why);
+
+	if (err)
+		return err;
+	err = disk_spec_check(d, why);
+	if (err)
+		disk_spec_clear(d);
+	return err;
+}
