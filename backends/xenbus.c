@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: MIT */
+/* Devices of one kind in this domain's backend directory, and their keys. */
+#include "backends/xenbus.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "hv/base/cleanup.h"
+#include "hv/base/log.h"
+#include "hv/base/num.h"
+
+struct xenbus {
+	struct plat *plat;
+	struct evloop *loop;
+	struct evsource *source;
+	struct xenbus_driver drv;
+	void (*lost)(void *arg);
+	char dir[64]; /* backend/vbd */
+	struct xenbus_device *devices;
+};
+
+struct plat *xenbus_plat(const struct xenbus *bus)
+{
+	return bus->plat;
+}
+
+struct xenbus_device *xenbus_first(const struct xenbus *bus)
+{
+	return bus->devices;
+}
+
+/* ------------------------------------------------------------------- keys */
+
+static char *xenbus_path(const char *dir, const char *key)
+{
+	char *path;
+
+	return asprintf(&path, "%s/%s", dir, key) < 0 ? NULL : path;
+}
+
+static char *xenbus_read(struct xenbus *bus, const char *dir, const char *key)
+{
+	cleanup_free char *path = xenbus_path(dir, key);
+	char *value = NULL;
+
+	if (!path || xenstore_read(bus->plat, XENSTORE_NO_TX, path, &value, NULL))
+		return NULL;
+	return value;
+}
+
+char *xenbus_get(struct xenbus_device *dev, const char *key)
+{
+	return xenbus_read(dev->bus, dev->path, key);
+}
+
+char *xenbus_fe_get(struct xenbus_device *dev, const char *key)
+{
+	return xenbus_read(dev->bus, dev->fe_path, key);
+}
+
+int xenbus_get_num(struct xenbus_device *dev, const char *key, uint64_t max,
+		   uint64_t *value)
+{
+	cleanup_free char *s = xenbus_get(dev, key);
+
+	return s ? num_parse_u64(s, max, value) : -ENOENT;
+}
+
+int xenbus_fe_num(struct xenbus_device *dev, const char *key, uint64_t max,
+		  uint64_t *value)
+{
+	cleanup_free char *s = xenbus_fe_get(dev, key);
+
+	return s ? num_parse_u64(s, max, value) : -ENOENT;
+}
+
+int xenbus_printf(struct xenbus_device *dev, xenstore_tx_t tx, const char *key,
+		  const char *fmt, ...)
+{
+	cleanup_free char *path = xenbus_path(dev->path, key);
+	cleanup_free char *value = NULL;
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vasprintf(&value, fmt, ap);
+	va_end(ap);
+	if (n < 0) {
+		value = NULL;
+		return -ENOMEM;
+	}
+	return path ? xenstore_write(dev->bus->plat, tx, path, value) : -ENOMEM;
+}
+
+void xenbus_error(struct xenbus_device *dev, const char *fmt, ...)
+{
+	cleanup_free char *text = NULL;
+	char path[128];
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vasprintf(&text, fmt, ap);
+	va_end(ap);
+	if (n < 0) {
+		text = NULL;
+		return;
+	}
+	log_warn("%s: %s", dev->path, text);
+	/* cannot fail in a way that matters: it is told on stderr already */
+	(void)xenbus_printf(dev, XENSTORE_NO_TX, "error", "%s", text);
+	snprintf(path, sizeof(path), "error/%s/error", dev->path);
+	(void)xenstore_write(dev->bus->plat, XENSTORE_NO_TX, path, text);
+}
+
+int xenbus_switch(struct xenbus_device *dev, enum xenbus_state state)
+{
+	int err;
+
+	if (dev->state == state)
+		return 0;
+	if (!xenbus_move_ok(dev->state, state)) {
+		log_err("%s: no way from %s to %s", dev->path,
+			xenbus_state_name(dev->state), xenbus_state_name(state));
+		return -EINVAL;
+	}
+	log_dbg("%s: %s", dev->path, xenbus_state_name(state));
+	err = xenbus_printf(dev, XENSTORE_NO_TX, "state", "%d", (int)state);
+	if (!err)
+		dev->state = state;
+	return err;
+}
+
+/* ---------------------------------------------------------------- devices */
+
+static struct xenbus_device *xenbus_find(struct xenbus *bus, domid_t fe, uint32_t devid)
+{
+	struct xenbus_device *d;
+
+	for (d = bus->devices; d; d = d->next)
+		if (d->frontend == fe && d->devid == devid)
+			return d;
+	return NULL;
+}
+
+void xenbus_device_free(struct xenbus_device *dev)
+{
+	struct xenbus_device **p;
+	char token[64];
+
+	for (p = &dev->bus->devices; *p && *p != dev; p = &(*p)->next)
+		;
+	if (*p)
+		*p = dev->next;
+	if (dev->fe_path) {
+		cleanup_free char *path = xenbus_path(dev->fe_path, "state");
+
+		snprintf(token, sizeof(token), "fe/%u/%u", dev->frontend, dev->devid);
+		/* cannot fail in a way that matters: a stray event finds nothing */
+		if (path)
+			(void)xenstore_unwatch(dev->bus->plat, path, token);
+	}
+	free(dev->path);
+	free(dev->fe_path);
+}
+
+static enum xenbus_state xenbus_state_of(struct xenbus *bus, const char *dir)
+{
+	cleanup_free char *s = xenbus_read(bus, dir, "state");
+	uint64_t n;
+
+	if (!s || num_parse_u64(s, XenbusStateReconfigured, &n))
+		return XenbusStateUnknown;
+	return (enum xenbus_state)n;
+}
+
+/* Reads what others may have written. */
+static void xenbus_refresh(struct xenbus_device *dev)
+{
+	uint64_t online = 0;
+
+	dev->state = xenbus_state_of(dev->bus, dev->path);
+	dev->fe_state = xenbus_state_of(dev->bus, dev->fe_path);
+	dev->online = !xenbus_get_num(dev, "online", 1, &online) && online == 1;
+}
+
+/* The frontend's directory must be the frontend's. */
+static bool xenbus_fe_path_ok(const char *path, domid_t fe)
+{
+	char prefix[64];
+	int n = snprintf(prefix, sizeof(prefix), "/local/domain/%u/", fe);
+
+	return !strncmp(path, prefix, (size_t)n) && !strstr(path, "//");
+}
+
+static int xenbus_device_init(struct xenbus *bus, struct xenbus_device *dev, domid_t fe,
+			      uint32_t devid)
+{
+	cleanup_free char *path = NULL;
+	char token[64];
+
+	dev->bus = bus;
+	dev->frontend = fe;
+	dev->devid = devid;
+	if (asprintf(&dev->path, "%s/%u/%u", bus->dir, fe, devid) < 0) {
+		dev->path = NULL;
+		return -ENOMEM;
+	}
+	dev->fe_path = xenbus_get(dev, "frontend");
+	if (!dev->fe_path)
+		return -ENOENT; /* half made: its last key will tell */
+	if (!xenbus_fe_path_ok(dev->fe_path, fe)) {
+		log_warn("%s: frontend=%s is not below /local/domain/%u", dev->path,
+			 dev->fe_path, fe);
+		return -EINVAL;
+	}
+	path = xenbus_path(dev->fe_path, "state");
+	snprintf(token, sizeof(token), "fe/%u/%u", fe, devid);
+	return path ? xenstore_watch(bus->plat, path, token) : -ENOMEM;
+}
+
+static void xenbus_probe(struct xenbus *bus, domid_t fe, uint32_t devid)
+{
+	struct xenbus_device *dev = bus->drv.probe(bus->drv.arg);
+
+	if (!dev)
+		return;
+	if (xenbus_device_init(bus, dev, fe, devid)) {
+		/* not linked yet: free what init made */
+		xenbus_device_free(dev);
+		free(dev);
+		return;
+	}
+	dev->next = bus->devices;
+	bus->devices = dev;
+	xenbus_refresh(dev);
+	bus->drv.start(dev);
+}
+
+static bool xenbus_exists(struct xenbus *bus, domid_t fe, uint32_t devid)
+{
+	cleanup_free char *dir = NULL;
+	cleanup_free char *value = NULL;
+
+	if (asprintf(&dir, "%s/%u/%u", bus->dir, fe, devid) < 0) {
+		dir = NULL;
+		return true;
+	}
+	value = xenbus_read(bus, dir, "frontend");
+	return value != NULL;
+}
+
+/* Something below backend/TYPE/FE/DEVID changed; rest: what, or "". */
+static void xenbus_device_event(struct xenbus *bus, domid_t fe, uint32_t devid,
+				const char *rest)
+{
+	struct xenbus_device *dev = xenbus_find(bus, fe, devid);
+
+	if (!xenbus_exists(bus, fe, devid)) {
+		if (dev)
+			bus->drv.removed(dev);
+		return;
+	}
+	if (!dev) {
+		xenbus_probe(bus, fe, devid);
+	} else if (!*rest || !strcmp(rest, "state") || !strcmp(rest, "online")) {
+		xenbus_refresh(dev);
+		bus->drv.update(dev);
+	} else {
+		bus->drv.key(dev, rest);
+	}
+}
+
+/* Everything there is, and everything that is no more. */
+static void xenbus_scan(struct xenbus *bus)
+{
+	cleanup_free char **fes = NULL;
+	struct xenbus_device *d, *next;
+	char path[96];
+	uint32_t nfe = 0;
+	uint64_t fe, id;
+
+	for (d = bus->devices; d; d = next) {
+		next = d->next;
+		if (!xenbus_exists(bus, d->frontend, d->devid))
+			bus->drv.removed(d);
+	}
+	if (xenstore_directory(bus->plat, XENSTORE_NO_TX, bus->dir, &fes, &nfe))
+		return;
+	for (uint32_t i = 0; i < nfe; i++) {
+		cleanup_free char **ids = NULL;
+		uint32_t n = 0;
+
+		if (num_parse_u64(fes[i], DOMID_FIRST_RESERVED - 1, &fe))
+			continue;
+		snprintf(path, sizeof(path), "%s/%" PRIu64, bus->dir, fe);
+		if (xenstore_directory(bus->plat, XENSTORE_NO_TX, path, &ids, &n))
+			continue;
+		for (uint32_t j = 0; j < n; j++)
+			if (!num_parse_u64(ids[j], UINT32_MAX, &id))
+				xenbus_device_event(bus, (domid_t)fe, (uint32_t)id, "");
+	}
+}
+
+/* ----------------------------------------------------------------- events */
+
+static void xenbus_backend_event(struct xenbus *bus, const char *path)
+{
+	size_t len = strlen(bus->dir);
+	unsigned fe, devid;
+	int used = 0;
+
+	if (strncmp(path, bus->dir, len))
+		return;
+	if (sscanf(path + len, "/%u/%u%n", &fe, &devid, &used) == 2 &&
+	    fe < DOMID_FIRST_RESERVED) {
+		const char *rest = path + len + used;
+
+		xenbus_device_event(bus, (domid_t)fe, devid, *rest ? rest + 1 : rest);
+	} else {
+		xenbus_scan(bus);
+	}
+}
+
+static void xenbus_frontend_event(struct xenbus *bus, const char *token)
+{
+	struct xenbus_device *dev;
+	unsigned fe, devid;
+
+	if (sscanf(token, "fe/%u/%u", &fe, &devid) != 2)
+		return;
+	dev = xenbus_find(bus, (domid_t)fe, devid);
+	if (!dev)
+		return;
+	xenbus_refresh(dev);
+	bus->drv.update(dev);
+}
+
+void xenbus_poll(struct xenbus *bus)
+{
+	char *path, *token;
+	int err;
+
+	if (!bus->source)
+		return;
+	while (!(err = xenstore_next_event(bus->plat, &path, &token))) {
+		if (!strcmp(token, "be"))
+			xenbus_backend_event(bus, path);
+		else
+			xenbus_frontend_event(bus, token);
+		free(path);
+	}
+	if (err != -EAGAIN) {
+		evloop_del(bus->source);
+		bus->source = NULL;
+		bus->lost(bus->drv.arg);
+	}
+}
+
+static void xenbus_events(void *arg, uint32_t events)
+{
+	(void)events;
+	xenbus_poll(arg);
+}
+
+int xenbus_new(struct plat *p, struct evloop *loop, const struct xenbus_driver *drv,
+	       void (*lost)(void *arg), struct xenbus **out)
+{
+	struct xenbus *bus = calloc(1, sizeof(*bus));
+	int err;
+
+	if (!bus)
+		return -ENOMEM;
+	bus->plat = p;
+	bus->loop = loop;
+	bus->drv = *drv;
+	bus->lost = lost;
+	snprintf(bus->dir, sizeof(bus->dir), "backend/%s", drv->type);
+	err = evloop_add(loop, xenstore_fd(p), EPOLLIN, xenbus_events, bus, &bus->source);
+	if (err)
+		goto free_bus;
+	err = xenstore_watch(p, bus->dir, "be");
+	if (err)
+		goto del_source;
+	*out = bus;
+	return 0;
+del_source:
+	evloop_del(bus->source);
+free_bus:
+	free(bus);
+	return err;
+}
+
+void xenbus_free(struct xenbus *bus)
+{
+	if (!bus)
+		return;
+	if (bus->source)
+		evloop_del(bus->source);
+	free(bus);
+}
