@@ -1,0 +1,65 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""tools/bench/run from end to end on one row: tandem's side and its peer are measured,
+the results are there, and nothing is left behind.
+
+usage: test_bench_smoke.py BUILD_DIR
+"""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+NEEDED = ("frontends/fio/tandem.so", "tools/tandem", "tools/tandem-hvd",
+          "tools/tandem-blkback")
+
+
+def leftovers(mark):
+    """Processes whose environment carries our mark."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/environ", "rb") as f:
+                if mark.encode() in f.read():
+                    found.append(int(pid))
+        except OSError:
+            pass
+    return [p for p in found if p != os.getpid()]
+
+
+def main():
+    build = os.path.abspath(sys.argv[1])
+    for path in NEEDED:
+        if not os.path.exists(os.path.join(build, path)):
+            print(f"skipped: {path} is not built")
+            return 77
+    with tempfile.TemporaryDirectory() as d:
+        tmp = os.path.join(d, "tmp")
+        os.mkdir(tmp)
+        mark = f"BENCH_SMOKE={d}"
+        env = {**os.environ, "TMPDIR": tmp, "BENCH_SMOKE": d}
+        r = subprocess.run(
+            [os.path.join(ROOT, "tools/bench/run"), "--rows", "B2", "--quick", "--seconds",
+             "1", "--repeats", "1", "--no-sweep", "--size", "16m", "--scratch", tmp,
+             "--build", build, "--out", d], env=env, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, timeout=150)
+        print(r.stdout)
+        assert r.returncode == 0, r.returncode
+        with open(os.path.join(d, "results.json")) as f:
+            row, = json.load(f)["rows"]
+        side = row["points"][0]["sides"].get("tandem-ram")
+        assert side and side["iops"]["median"] > 0, row["missing"]
+        with open(os.path.join(d, "report.html")) as f:
+            assert "tandem-ram" in f.read()
+        assert os.listdir(tmp) == [], f"left in TMPDIR: {os.listdir(tmp)}"
+        assert leftovers(mark) == [], "processes left running"
+        r = subprocess.run([os.path.join(ROOT, "tools/bench/run"), "--rows", "B77",
+                            "--out", d], stderr=subprocess.PIPE, text=True)
+        assert r.returncode == 2 and "B77" in r.stderr and r.stderr.count("\n") == 1, r
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
