@@ -302,13 +302,15 @@ static void worker_sleep(struct blkworker *w)
 
 static void worker_loop(struct blkworker *w)
 {
-	while (!w->stop) {
+	for (;;) {
 		struct adapt *a;
 		int work;
 
 		w->now = adapt_clock();
 		if (atomic_load_explicit(&w->have_calls, memory_order_relaxed))
 			worker_run_calls(w);
+		if (w->stop) /* the call's event may be merged with an earlier one */
+			break;
 		work = worker_reap(w);
 		work += worker_run_clients(w);
 		worker_flush(w);
