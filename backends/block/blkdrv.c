@@ -14,6 +14,7 @@
 static const struct blkdrv_ops *const blkdrv_table[] = {
 	&drv_null,
 	&drv_ram,
+	&drv_uring,
 };
 
 const struct blkdrv_ops *blkdrv_nth(unsigned i)
