@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/* Files for the driver contract. */
+#include "tests/lib/blkcase.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "tests/lib/blkrig.h"
+
+static const struct blkcase cases[] = {
+	{ .name = "ram", .driver = "ram" },
+	{ .name = "uring, disk, direct",
+	  .driver = "uring",
+	  .place = PLACE_DISK,
+	  .direct = true },
+	{ .name = "uring, disk, direct, 4096-byte blocks",
+	  .driver = "uring",
+	  .place = PLACE_DISK,
+	  .direct = true,
+	  .sector_size = 4096 },
+	{ .name = "uring, disk, page cache", .driver = "uring", .place = PLACE_DISK },
+	{ .name = "uring, tmpfs", .driver = "uring", .place = PLACE_MEMORY },
+	{ .name = "uring, nothing registered",
+	  .driver = "uring",
+	  .place = PLACE_DISK,
+	  .direct = true,
+	  .options = "fixed=off" },
+	{ .name = "uring, bounced",
+	  .driver = "uring",
+	  .place = PLACE_DISK,
+	  .direct = true,
+	  .options = "mem-align=4096" },
+	{ .name = "aio, disk, direct",
+	  .driver = "aio",
+	  .place = PLACE_DISK,
+	  .direct = true },
+	{ .name = "aio, bounced",
+	  .driver = "aio",
+	  .place = PLACE_DISK,
+	  .direct = true,
+	  .options = "mem-align=4096" },
+	{ .name = "aio, tmpfs", .driver = "aio", .place = PLACE_MEMORY },
+	{ .name = "fault on ram", .driver = "fault", .options = "inner=ram" },
+	{ .name = "fault on uring",
+	  .driver = "fault",
+	  .place = PLACE_DISK,
+	  .direct = true,
+	  .options = "inner=uring,delay-us=50,delay-every=7" },
+	{ .name = "fault on aio",
+	  .driver = "fault",
+	  .place = PLACE_DISK,
+	  .direct = true,
+	  .options = "inner=aio" },
+};
+
+const struct blkcase *blkcase_nth(unsigned i)
+{
+	return i < sizeof(cases) / sizeof(cases[0]) ? &cases[i] : NULL;
+}
+
+void blkcase_mkdir(enum blkcase_place place, char *dir, size_t size)
+{
+	const char *tmp = getenv("TMPDIR");
+
+	if (place == PLACE_MEMORY && !access("/dev/shm", W_OK))
+		tmp = "/dev/shm";
+	snprintf(dir, size, "%s/tandem-blk.XXXXXX", tmp ? tmp : "/tmp");
+	assert_non_null(mkdtemp(dir));
+}
+
+struct blkcase_dev *blkcase_open(const struct blkcase *c)
+{
+	struct blkcase_dev *d = calloc(1, sizeof(*d));
+	struct blkdrv_params p = { .driver = c->driver,
+				   .target = "16M",
+				   .options = c->options,
+				   .direct = c->direct,
+				   .sector_size = c->sector_size };
+	int fd;
+
+	if (c->place != PLACE_NONE) {
+		blkcase_mkdir(c->place, d->dir, sizeof(d->dir));
+		snprintf(d->path, sizeof(d->path), "%s/image", d->dir);
+		fd = open(d->path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+		assert_true(fd >= 0 && !ftruncate(fd, BLKCASE_SIZE));
+		close(fd);
+		p.target = d->path;
+	}
+	d->dev = blkrig_open(&p);
+	assert_int_equal(d->dev->info.size, BLKCASE_SIZE);
+	return d;
+}
+
+void blkcase_close(struct blkcase_dev *d)
+{
+	blkrig_close(d->dev);
+	if (d->path[0])
+		unlink(d->path);
+	if (d->dir[0])
+		rmdir(d->dir);
+	free(d);
+}
