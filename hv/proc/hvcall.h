@@ -11,7 +11,8 @@
  * Every request is a struct hvcall, every reply a struct hvreply; both have a
  * fixed size, unused fields are zero (checked in requests). Descriptors
  * travel beside a reply (SCM_RIGHTS), in the order given below. Errors are
- * negative errno in hvreply.status; a malformed packet ends the connection.
+ * negative errno in hvreply.status; a malformed packet ends the connection, and
+ * so does a reply that the caller leaves no room for: one call at a time.
  */
 #ifndef TANDEM_HV_PROC_HVCALL_H
 #define TANDEM_HV_PROC_HVCALL_H
@@ -24,7 +25,8 @@
 #define HVCALL_MAX_FDS	4
 
 enum hvcall_op {
-	/* -> domid, name: who this connection is. First call; checks version. */
+	/* -> domid, name: who this connection is. First call. Another version is
+	 * answered with -EPROTO and the server's version. */
 	HVCALL_HELLO = 0,
 	/* name [, domid != 0: with that id] -> domid. dom0 only. -EEXIST */
 	HVCALL_DOMAIN_CREATE = 1,
@@ -39,12 +41,17 @@ enum hvcall_op {
 	HVCALL_XENSTORE_CONNECT = 5,
 	/* domid: peer, value: pages (data, without the entries' own), flags:
 	 * HVCALL_ARENA_RO -> id: arena, value: first data page; fds: memfd, rw.
-	 * The hypervisor fills the grant entries. */
+	 * The hypervisor fills the grant entries. RO: a second memfd has the
+	 * entries; it is mapped over the first's first pages. Map the first
+	 * writable, then add F_SEAL_FUTURE_WRITE to it: until then ARENA_MAP is
+	 * -EAGAIN. */
 	HVCALL_ARENA_CREATE = 6,
 	/* id: arena of this domain. */
 	HVCALL_ARENA_DESTROY = 7,
 	/* domid: granter, id: arena -> value: all pages, flags: HVCALL_ARENA_RO;
-	 * fds: memfd. -EACCES unless the caller's domain is the arena's peer. */
+	 * fds: memfd; RO: data, which is read-only, and entries. -ENOENT, -EACCES
+	 * unless the caller's domain is the arena's peer. Noted for this connection
+	 * until ARENA_UNMAP: the id is not used again before. */
 	HVCALL_ARENA_MAP = 8,
 	/* domid: remote -> id: port; fds: wait, notify, keep. */
 	HVCALL_EVTCHN_ALLOC_UNBOUND = 9,
@@ -56,10 +63,13 @@ enum hvcall_op {
 	HVCALL_EVTCHN_STATUS = 12,
 	/* Closes all ports of this connection. */
 	HVCALL_EVTCHN_RESET = 13,
-	/* path: claims a device (plat.h, plat_claim). -EBUSY */
+	/* path: claims a device (plat.h, plat_claim): device/TYPE/ID or
+	 * backend/TYPE/DOMID/ID. -EBUSY */
 	HVCALL_CLAIM = 14,
 	HVCALL_UNCLAIM = 15,
-	HVCALL_NR_OPS = 16,
+	/* domid: granter, id: arena. Nothing of it is mapped here any more. */
+	HVCALL_ARENA_UNMAP = 16,
+	HVCALL_NR_OPS = 17,
 };
 
 #define HVCALL_ARENA_RO 1u
