@@ -138,7 +138,12 @@ struct evtchn {
 
 /* A port that `remote` may bind to. */
 int evtchn_alloc_unbound(struct plat *p, domid_t remote, struct evtchn **ch);
-/* Binds to the remote's port. -EINVAL no such port, or not meant for us. */
+/*
+ * Binds to the remote's port. -EINVAL no such port, or not meant for us. The
+ * binder finds one event pending, as in Xen: some may have been sent before.
+ * When the remote end goes away, the port is unbound again with the same fd, and
+ * the remote domain may bind to it once more.
+ */
 int evtchn_bind_interdomain(struct plat *p, domid_t remote, evtchn_port_t remote_port,
 			    struct evtchn **ch);
 /*

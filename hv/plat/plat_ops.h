@@ -3,6 +3,10 @@
  * What an implementation of the platform provides. All entries are required.
  * plat.c is the dispatcher: it checks the arguments, so that an
  * implementation sees only calls that the contract in plat.h allows.
+ *
+ * Implementations can be stacked (plat_fault.c). So the `plat` member of an arena,
+ * a mapper or a channel is the dispatcher's: it is set by plat.c to the platform
+ * that the caller opened. An implementation keeps a pointer of its own beside it.
  */
 #ifndef TANDEM_HV_PLAT_PLAT_OPS_H
 #define TANDEM_HV_PLAT_PLAT_OPS_H
