@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of the control server share. */
+#ifndef TANDEM_HV_PROC_SERVER_INT_H
+#define TANDEM_HV_PROC_SERVER_INT_H
+
+#include "hv/proc/hvcall.h"
+#include "hv/proc/server.h"
+
+struct claim {
+	struct conn *owner;
+	LIST_ENTRY(claim) link;
+	char path[HVCALL_PATH_MAX];
+};
+
+/* A connection: a domain's, for ever. */
+struct conn {
+	struct client client; /* first: conn_of() */
+	struct hvserver *srv;
+	int fd;
+	struct evsource *src;
+	bool hello;		 /* said */
+	uint32_t xs_connections; /* handed out, ever */
+	uint32_t nr_claims;
+	LIST_HEAD(, claim) claims;
+};
+
+struct hvserver {
+	struct evloop *loop;
+	struct xs_server *xs;
+	struct registry *reg;
+	int listen_fd, spare_fd; /* spare: to accept and drop when out of descriptors */
+	struct evsource *listen_src;
+};
+
+/* What a handler answers with; fds are closed when they are sent. */
+struct answer {
+	struct hvreply reply;
+	int fds[HVCALL_MAX_FDS];
+	int nfds;
+};
+
+static inline struct conn *conn_of(struct client *c)
+{
+	return (struct conn *)c;
+}
+
+/* Ends a connection and frees it. */
+void conn_end(struct conn *c);
+/* calls.c: checks and does what the packet asks. -EPROTO: malformed. */
+int conn_call(struct conn *c, const struct hvcall *call, struct answer *ans);
+
+/* claims.c */
+int claim_take(struct conn *c, const char *path);
+int claim_drop(struct conn *c, const char *path);
+/* Writes Closed for each claim. */
+void claims_end(struct conn *c);
+
+#endif
