@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/* A tandem-hvd for a test. */
+#include "tests/lib/hvd.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <ftw.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "hv/proc/hvclient.h"
+
+#define START_TRIES 5000 /* a millisecond each */
+
+static void hvd_exec(const char *dir, pid_t parent)
+{
+	const char *prog = getenv("TANDEM_HVD");
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(127);
+	if (!prog)
+		prog = TANDEM_HVD_PATH;
+	execl(prog, "tandem-hvd", "--dir", dir, (char *)NULL);
+	_exit(127);
+}
+
+static int hvd_wait_ready(struct hvd *h)
+{
+	const struct timespec ms = { 0, 1000000 };
+
+	for (int i = 0; i < START_TRIES; i++) {
+		h->ctl = hvclient_connect(h->dir, NULL, 0);
+		if (h->ctl >= 0)
+			return 0;
+		if (waitpid(h->pid, NULL, WNOHANG) == h->pid) {
+			h->pid = 0;
+			return -ECHILD;
+		}
+		nanosleep(&ms, NULL);
+	}
+	return -ETIMEDOUT;
+}
+
+int hvd_start(struct hvd *h)
+{
+	const char *tmp = getenv("TMPDIR");
+	pid_t self = getpid();
+	int err;
+
+	h->ctl = -1;
+	h->pid = 0;
+	snprintf(h->dir, sizeof(h->dir), "%.50s/tandem-test-XXXXXX", tmp ? tmp : "/tmp");
+	if (!mkdtemp(h->dir))
+		return -errno;
+	h->pid = fork();
+	if (h->pid < 0)
+		return -errno;
+	if (!h->pid)
+		hvd_exec(h->dir, self);
+	err = hvd_wait_ready(h);
+	if (err)
+		hvd_stop(h);
+	else
+		setenv("TANDEM_DIR", h->dir, 1);
+	return err;
+}
+
+static int hvd_reap(struct hvd *h, int sig)
+{
+	int status = -1;
+
+	if (!h->pid)
+		return 0;
+	kill(h->pid, sig);
+	waitpid(h->pid, &status, 0);
+	h->pid = 0;
+	return status;
+}
+
+void hvd_kill(struct hvd *h)
+{
+	hvd_reap(h, SIGKILL);
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+int hvd_stop(struct hvd *h)
+{
+	int status = hvd_reap(h, SIGTERM);
+
+	if (h->ctl >= 0)
+		close(h->ctl);
+	h->ctl = -1;
+	nftw(h->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	return status ? -EIO : 0;
+}
+
+int hvd_domain(struct hvd *h, const char *name)
+{
+	struct hvcall call = { .op = HVCALL_DOMAIN_CREATE };
+	struct hvreply reply;
+	int err = hvclient_str(&call, name);
+
+	if (!err)
+		err = hvclient_call(h->ctl, &call, &reply, NULL, NULL);
+	return err ? err : (int)reply.domid;
+}
+
+int hvd_domain_destroy(struct hvd *h, domid_t id)
+{
+	struct hvcall call = { .op = HVCALL_DOMAIN_DESTROY, .domid = id };
+	struct hvreply reply;
+
+	return hvclient_call(h->ctl, &call, &reply, NULL, NULL);
+}
+
+int hvd_plat(const char *spec, domid_t id, struct plat **plat)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "%u", id);
+	return plat_open(spec, name, plat, NULL);
+}
+
+bool fd_readable(int fd, int ms)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return poll(&p, 1, ms) == 1 && p.revents & POLLIN;
+}
+
+int fd_count(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	int n = -3; /* ".", ".." and the directory's own */
+
+	while (d && readdir(d))
+		n++;
+	if (d)
+		closedir(d);
+	return n;
+}

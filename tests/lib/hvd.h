@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * For tests: a tandem-hvd of their own in a new directory, domains in it, and
+ * platforms as these domains. The program is $TANDEM_HVD or the built one.
+ *
+ * hvd_start() sets $TANDEM_DIR, so that plat_open() and tools find the instance;
+ * it dies with the test whatever happens.
+ */
+#ifndef TANDEM_TESTS_LIB_HVD_H
+#define TANDEM_TESTS_LIB_HVD_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "hv/plat/plat.h"
+
+struct hvd {
+	pid_t pid;
+	char dir[80]; /* mkdtemp() */
+	int ctl;      /* a connection with dom0's rights (hv/proc/hvclient.h) */
+};
+
+/* 0 or -errno. Waits until it answers. */
+int hvd_start(struct hvd *h);
+/* Ends it and removes the directory. 0: it ended with exit status 0. */
+int hvd_stop(struct hvd *h);
+/* kill -9; the directory stays for hvd_stop(). */
+void hvd_kill(struct hvd *h);
+
+/* Creates a domain: its id, or -errno. */
+int hvd_domain(struct hvd *h, const char *name);
+int hvd_domain_destroy(struct hvd *h, domid_t id);
+/* Opens a platform as domain `id`: spec as plat_open(). 0 or -errno. */
+int hvd_plat(const char *spec, domid_t id, struct plat **plat);
+/* Is `fd` readable within `ms`? */
+bool fd_readable(int fd, int ms);
+/* Descriptors that this process has open. */
+int fd_count(void);
+
+#endif
