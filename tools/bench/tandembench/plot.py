@@ -55,7 +55,8 @@ def sweep(title, lines):
         ax.set_xscale("log", base=2)
         ax.set_xlabel("queue depth")
         ax.grid(alpha=0.3)
-        ax.xaxis.set_major_formatter(matplotlib.ticker.ScalarFormatter())
+        ticks = sorted({p["qd"] for line in lines.values() for p in line})
+        ax.set_xticks(ticks, [str(t) for t in ticks])
     left.set_ylim(bottom=0)
     left.legend(frameon=False, fontsize=8)
     fig.suptitle(title, fontsize=10)
@@ -68,8 +69,9 @@ def bars(title, unit, sides):
     fig, ax = pyplot.subplots(figsize=(7.2, 1.0 + 0.34 * len(sides)))
     styles = _styles(list(sides))
     for i, (name, s) in enumerate(sides.items()):
-        ax.barh(i, s["median"], color=styles[name]["color"], height=0.6,
-                xerr=[[s["median"] - s["min"]], [s["max"] - s["median"]]],
+        low, mid, high = (s[k] / 1e3 for k in ("min", "median", "max"))
+        ax.barh(i, mid, color=styles[name]["color"], height=0.6,
+                xerr=[[mid - low], [high - mid]],
                 error_kw=dict(lw=1, capsize=2))
     ax.set_yticks(range(len(sides)), list(sides))
     ax.invert_yaxis()

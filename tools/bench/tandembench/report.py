@@ -93,7 +93,7 @@ def _section(row):
     for p in row["points"]:
         out.append(f"<h3>{h.escape(p['name'])}</h3>")
         if p["sides"] and plot.available():
-            out.append(plot.bars(p["name"], "IOPS, median and range",
+            out.append(plot.bars(p["name"], "thousand I/Os per second, median and range",
                                  {n: s["iops"] for n, s in p["sides"].items()}))
         out += [point_table(p), commands(p)]
     for name, extra in row["extra"].items():

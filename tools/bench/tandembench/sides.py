@@ -181,7 +181,7 @@ class Nbdkit(ServedSide):
             return base + ["memory", str(files.size)]
         if kind == "xz":
             return base + ["-r", "--filter=xz", "file", files.xz(self.opts["block"]),
-                           "xz-max-depth=64"]
+                           f"xz-max-depth={self.opts['depth']}"]
         return base + ["-r", "--filter=gzip", "file", files.gzip()]
 
 
@@ -217,7 +217,7 @@ PEERS = {
     "qemu-vub-null": (QemuVub, dict(node="null")),
     "qemu-nbd-tmpfs": (QemuNbd, dict(node="tmpfs")),
     "nbdkit-memory": (Nbdkit, dict(plugin="memory", fill=True)),
-    "nbdkit-xz": (Nbdkit, dict(plugin="xz", block=16 << 20)),
-    "nbdkit-xz-small": (Nbdkit, dict(plugin="xz", block=64 << 10)),
+    "nbdkit-xz": (Nbdkit, dict(plugin="xz", block=16 << 20, depth=8)),
+    "nbdkit-xz-small": (Nbdkit, dict(plugin="xz", block=64 << 10, depth=1024)),
     "nbdkit-gzip": (Nbdkit, dict(plugin="gzip")),
 }

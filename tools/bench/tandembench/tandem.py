@@ -28,7 +28,7 @@ class Instance:
     def domain(self, name):
         self.ensure()
         if name not in self.domains:
-            self.cli("create", "--name", name)
+            self.cli("create", name)
             self.domains.add(name)
 
     def cli(self, *words):
