@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <unistd.h>
 
 #include "hv/base/cleanup.h"
 #include "hv/base/log.h"
@@ -22,6 +23,7 @@ struct xenbus {
 	void (*lost)(void *arg);
 	char dir[64]; /* backend/vbd */
 	struct xenbus_device *devices;
+	bool rescan; /* a device's place has become free */
 };
 
 struct plat *xenbus_plat(const struct xenbus *bus)
@@ -33,6 +35,13 @@ struct xenbus_device *xenbus_first(const struct xenbus *bus)
 {
 	return bus->devices;
 }
+
+/*
+ * A key that only we write, first of all: where it is missing, the toolstack
+ * has removed the device and made another of the same number meanwhile.
+ */
+#define XENBUS_MARK "backend-instance"
+#define XENBUS_LOG_BUDGET 50 /* lines about one device */
 
 /* ------------------------------------------------------------------- keys */
 
@@ -111,7 +120,9 @@ void xenbus_error(struct xenbus_device *dev, const char *fmt, ...)
 		text = NULL;
 		return;
 	}
-	log_warn("%s: %s", dev->path, text);
+	/* the frontend may cause as many as it likes */
+	log_limited(&dev->log_budget, LOG_WARN, "%s: %s%s", dev->path, text,
+		    dev->log_budget == 1 ? " (no more of this disk)" : "");
 	/* cannot fail in a way that matters: it is told on stderr already */
 	(void)xenbus_printf(dev, XENSTORE_NO_TX, "error", "%s", text);
 	snprintf(path, sizeof(path), "error/%s/error", dev->path);
@@ -144,7 +155,7 @@ static struct xenbus_device *xenbus_find(struct xenbus *bus, domid_t fe, uint32_
 
 	for (d = bus->devices; d; d = d->next)
 		if (d->frontend == fe && d->devid == devid)
-			return d;
+			return d; /* also one that is going: its successor waits */
 	return NULL;
 }
 
@@ -157,6 +168,7 @@ void xenbus_device_free(struct xenbus_device *dev)
 		;
 	if (*p)
 		*p = dev->next;
+	dev->bus->rescan = true;
 	if (dev->fe_path) {
 		cleanup_free char *path = xenbus_path(dev->fe_path, "state");
 
@@ -207,6 +219,7 @@ static int xenbus_device_init(struct xenbus *bus, struct xenbus_device *dev, dom
 	dev->bus = bus;
 	dev->frontend = fe;
 	dev->devid = devid;
+	dev->log_budget = XENBUS_LOG_BUDGET;
 	if (asprintf(&dev->path, "%s/%u/%u", bus->dir, fe, devid) < 0) {
 		dev->path = NULL;
 		return -ENOMEM;
@@ -238,11 +251,12 @@ static void xenbus_probe(struct xenbus *bus, domid_t fe, uint32_t devid)
 	}
 	dev->next = bus->devices;
 	bus->devices = dev;
+	(void)xenbus_printf(dev, XENSTORE_NO_TX, XENBUS_MARK, "%d", (int)getpid());
 	xenbus_refresh(dev);
 	bus->drv.start(dev);
 }
 
-static bool xenbus_exists(struct xenbus *bus, domid_t fe, uint32_t devid)
+static bool xenbus_has(struct xenbus *bus, domid_t fe, uint32_t devid, const char *key)
 {
 	cleanup_free char *dir = NULL;
 	cleanup_free char *value = NULL;
@@ -251,8 +265,16 @@ static bool xenbus_exists(struct xenbus *bus, domid_t fe, uint32_t devid)
 		dir = NULL;
 		return true;
 	}
-	value = xenbus_read(bus, dir, "frontend");
+	value = xenbus_read(bus, dir, key);
 	return value != NULL;
+}
+
+static void xenbus_remove(struct xenbus_device *dev)
+{
+	if (dev->going)
+		return;
+	dev->going = true;
+	dev->bus->drv.removed(dev);
 }
 
 /* Something below backend/TYPE/FE/DEVID changed; rest: what, or "". */
@@ -261,13 +283,15 @@ static void xenbus_device_event(struct xenbus *bus, domid_t fe, uint32_t devid,
 {
 	struct xenbus_device *dev = xenbus_find(bus, fe, devid);
 
-	if (!xenbus_exists(bus, fe, devid)) {
-		if (dev)
-			bus->drv.removed(dev);
+	if (dev && dev->going)
 		return;
+	if (dev && !xenbus_has(bus, fe, devid, XENBUS_MARK)) {
+		xenbus_remove(dev);
+		return; /* its successor, if any, is found by the scan after it */
 	}
 	if (!dev) {
-		xenbus_probe(bus, fe, devid);
+		if (xenbus_has(bus, fe, devid, "frontend"))
+			xenbus_probe(bus, fe, devid);
 	} else if (!*rest || !strcmp(rest, "state") || !strcmp(rest, "online")) {
 		xenbus_refresh(dev);
 		bus->drv.update(dev);
@@ -287,8 +311,8 @@ static void xenbus_scan(struct xenbus *bus)
 
 	for (d = bus->devices; d; d = next) {
 		next = d->next;
-		if (!xenbus_exists(bus, d->frontend, d->devid))
-			bus->drv.removed(d);
+		if (!xenbus_has(bus, d->frontend, d->devid, XENBUS_MARK))
+			xenbus_remove(d);
 	}
 	if (xenstore_directory(bus->plat, XENSTORE_NO_TX, bus->dir, &fes, &nfe))
 		return;
@@ -335,7 +359,7 @@ static void xenbus_frontend_event(struct xenbus *bus, const char *token)
 	if (sscanf(token, "fe/%u/%u", &fe, &devid) != 2)
 		return;
 	dev = xenbus_find(bus, (domid_t)fe, devid);
-	if (!dev)
+	if (!dev || dev->going)
 		return;
 	xenbus_refresh(dev);
 	bus->drv.update(dev);
@@ -348,13 +372,19 @@ void xenbus_poll(struct xenbus *bus)
 
 	if (!bus->source)
 		return;
-	while (!(err = xenstore_next_event(bus->plat, &path, &token))) {
-		if (!strcmp(token, "be"))
-			xenbus_backend_event(bus, path);
-		else
-			xenbus_frontend_event(bus, token);
-		free(path);
-	}
+	do {
+		if (bus->rescan) {
+			bus->rescan = false;
+			xenbus_scan(bus);
+		}
+		while (!(err = xenstore_next_event(bus->plat, &path, &token))) {
+			if (!strcmp(token, "be"))
+				xenbus_backend_event(bus, path);
+			else
+				xenbus_frontend_event(bus, token);
+			free(path);
+		}
+	} while (err == -EAGAIN && bus->rescan);
 	if (err != -EAGAIN) {
 		evloop_del(bus->source);
 		bus->source = NULL;

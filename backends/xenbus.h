@@ -28,6 +28,8 @@ struct xenbus_device {
 	enum xenbus_state state;    /* as last written by us, or read */
 	enum xenbus_state fe_state; /* as last read */
 	bool online;
+	bool going; /* removed() was called */
+	int log_budget;
 	struct xenbus_device *next;
 };
 
@@ -41,7 +43,8 @@ struct xenbus_driver {
 	void (*update)(struct xenbus_device *dev);
 	/* Another key of ours was written; name without the path. */
 	void (*key)(struct xenbus_device *dev, const char *name);
-	/* Its directory is gone. The driver frees with xenbus_device_free(). */
+	/* Its directory is gone, or another device's by now. Called once. The driver
+	 * frees with xenbus_device_free(), now or later. */
 	void (*removed)(struct xenbus_device *dev);
 	void *arg;
 };

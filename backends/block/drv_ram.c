@@ -44,6 +44,7 @@ static int ram_open_common(const struct blkdrv_params *p, bool keep, struct blkd
 		/* a wish only: fewer TLB misses */
 		(void)madvise(ram->mem, size, MADV_HUGEPAGE);
 	}
+	ram->drv.ops = keep ? &drv_ram : &drv_null;
 	ram->drv.info = (struct blkdrv_info){
 		.size = size,
 		.sector_size = p->sector_size ? p->sector_size : 512,

@@ -102,10 +102,12 @@ static void vbd_connect(struct vbd *vbd)
 		return;
 	}
 	vbd->broken = true;
-	if (vbd->running)
+	if (vbd->running) {
 		vbd_stop_queues(vbd);
-	else
-		vbd_free_queues(vbd);
+		return;
+	}
+	vbd_free_queues(vbd);
+	(void)xenbus_switch(&vbd->dev, XenbusStateClosed);
 }
 
 /* Takes what the workers said. */
