@@ -140,6 +140,14 @@ int hvserver_listen(struct hvserver *srv, int listen_fd)
 	return err;
 }
 
+/* dom0 is there from the start; it has a directory like the others. */
+static int introduce_dom0(struct xs_server *xs)
+{
+	int err = xs_server_write(xs, "/local/domain/0/name", DOMAIN0_NAME);
+
+	return err ? err : xs_server_write(xs, "/local/domain/0/domid", "0");
+}
+
 int hvserver_new(struct evloop *loop, struct xs_server *xs,
 		 const struct core_limits *limits, struct hvserver **srv)
 {
@@ -153,8 +161,8 @@ int hvserver_new(struct evloop *loop, struct xs_server *xs,
 	s->listen_fd = -1;
 	s->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	s->reg = registry_new(limits);
-	err = s->reg ? xs_server_introduce(xs, 0, DOMAIN0_NAME) : -ENOMEM;
-	if (err && err != -EEXIST) {
+	err = s->reg ? introduce_dom0(xs) : -ENOMEM;
+	if (err) {
 		hvserver_free(s);
 		return err;
 	}

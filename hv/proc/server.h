@@ -16,7 +16,7 @@
 
 struct hvserver;
 
-/* `xs` stays the caller's and outlives the server. dom0 is introduced to it. */
+/* `xs` stays the caller's and outlives the server; dom0's directory is made in it. */
 int hvserver_new(struct evloop *loop, struct xs_server *xs,
 		 const struct core_limits *limits, struct hvserver **srv);
 void hvserver_free(struct hvserver *srv);
