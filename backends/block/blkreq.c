@@ -467,7 +467,8 @@ void blkreq_take(struct blkq *q, struct blkreq *req)
 	blkif_copy_request(&q->ring, q->cfg.abi, &r);
 	q->inflight++;
 	req->id = r.id;
-	req->operation = r.operation;
+	/* of an indirect request Linux's frontend wants the inner one back */
+	req->operation = r.operation == BLKIF_OP_INDIRECT ? r.indirect_op : r.operation;
 	req->steps = 0;
 	req->nr_segs = 0;
 	req->charged = false;

@@ -252,7 +252,9 @@ int rawfront_do(struct rawfront *rf, const struct blkif_req *req)
 	if (!rawfront_response(rf, &rsp))
 		return 99;
 	assert_int_equal(rsp.id, req->id);
-	assert_int_equal(rsp.operation, req->operation);
+	assert_int_equal(rsp.operation, req->operation == BLKIF_OP_INDIRECT
+						? req->indirect_op
+						: req->operation);
 	return rsp.status;
 }
 
