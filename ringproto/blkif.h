@@ -239,6 +239,21 @@ static inline void blkif_copy_request(struct ring_back *b, enum blkif_abi abi,
 	ring_back_consume(b);
 }
 
+/* Copies segments field by field: the caller's padding stays its own. */
+static inline void blkif_put_segments(uint8_t *to,
+				      const struct blkif_request_segment *seg, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct blkif_request_segment s = {
+			.gref = seg[i].gref,
+			.first_sect = seg[i].first_sect,
+			.last_sect = seg[i].last_sect,
+		};
+
+		memcpy(to + i * sizeof(s), &s, sizeof(s));
+	}
+}
+
 /*
  * Fills the next request slot from *req (ring_front_free() was > 0). The slot
  * is written whole as far as its kind reaches, so that nothing old leaks.
@@ -274,7 +289,7 @@ static inline void blkif_put_request(struct ring_front *f, enum blkif_abi abi,
 		n = req->nr_segments < BLKIF_MAX_SEGMENTS_PER_REQUEST
 			    ? req->nr_segments
 			    : BLKIF_MAX_SEGMENTS_PER_REQUEST;
-		memcpy(slot + head, req->seg, n * sizeof(req->seg[0]));
+		blkif_put_segments(slot + head, req->seg, n);
 		break;
 	}
 }
