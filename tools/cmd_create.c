@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+/* tandem create: a domain from a name or a configuration in xl.cfg's syntax. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "hv/base/cleanup.h"
+#include "hv/proc/hvclient.h"
+#include "tools/cmd_block.h"
+#include "tools/cmd_domain.h"
+#include "tools/xlcfg.h"
+
+/* What a configuration says, checked. */
+struct guest {
+	const char *name;
+	uint32_t domid; /* 0: any */
+	struct disk_spec *disks;
+	size_t ndisks;
+	char **exec; /* NULL, or as execvp() wants it */
+	char *words; /* what exec points into, if split here */
+};
+
+static void guest_clear(struct guest *g)
+{
+	for (size_t i = 0; i < g->ndisks; i++)
+		disk_spec_clear(&g->disks[i]);
+	free(g->disks);
+	free(g->exec);
+	free(g->words);
+}
+
+static bool name_ok(const char *s)
+{
+	size_t len = strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+			       "0123456789_.-");
+
+	return len > 0 && len < HVCALL_NAME_MAX && !s[len] &&
+	       strspn(s, "0123456789") < len;
+}
+
+static int bad_name(struct cli *c, const char *name)
+{
+	return cli_fail(
+		c,
+		"'%.80s' is no name for a domain: 1 to 63 letters, digits, _ . -, "
+		"not digits alone, would be right",
+		name);
+}
+
+/* ----------------------------------------------------------- configuration */
+
+static int cfg_fail(struct cli *c, char *why, int err)
+{
+	int status = cli_fail(c, "%s", why ? why : strerror(-err));
+
+	free(why);
+	return status;
+}
+
+/* The first argument, a file or a name, then the others as lines of their own. */
+static int read_config(struct cli *c, struct xlcfg *cfg)
+{
+	const char *arg = c->argv[0];
+	size_t len = strlen(arg);
+	char *why, line[HVCALL_NAME_MAX + 16];
+	int err;
+
+	if (strchr(arg, '/') || (len > 4 && !strcmp(arg + len - 4, ".cfg"))) {
+		err = xlcfg_parse_file(cfg, arg, &why);
+	} else if (!name_ok(arg)) {
+		return bad_name(c, arg);
+	} else {
+		snprintf(line, sizeof(line), "name='%s'", arg);
+		err = xlcfg_parse(cfg, "name", line, &why);
+	}
+	if (err)
+		return cfg_fail(c, why, err);
+	for (int i = 1; i < c->argc; i++) {
+		err = xlcfg_parse(cfg, "argument", c->argv[i], &why);
+		if (err)
+			return cfg_fail(c, why, err);
+	}
+	return 0;
+}
+
+static int take_name(struct cli *c, struct guest *g, const struct xlcfg_value *v)
+{
+	if (v->is_list || !name_ok(v->items[0]))
+		return bad_name(c, v->is_list ? "[list]" : v->items[0]);
+	g->name = v->items[0];
+	return 0;
+}
+
+static int take_type(struct cli *c, struct guest *g, const struct xlcfg_value *v)
+{
+	(void)g;
+	if (!v->is_list && !strcmp(v->items[0], "proc"))
+		return 0;
+	return cli_fail(c, "type '%.40s' is not supported: \"proc\" would be right",
+			v->is_list ? "[list]" : v->items[0]);
+}
+
+static int take_domid(struct cli *c, struct guest *g, const struct xlcfg_value *v)
+{
+	uint64_t id = 0;
+
+	if (v->is_list || cli_parse_number(v->items[0], DOMID_FIRST_RESERVED - 1, &id) ||
+	    !id)
+		return cli_fail(c, "domid '%.40s' is no number from 1 to %u",
+				v->is_list ? "[list]" : v->items[0],
+				DOMID_FIRST_RESERVED - 1);
+	g->domid = (uint32_t)id;
+	return 0;
+}
+
+static int take_disks(struct cli *c, struct guest *g, const struct xlcfg_value *v)
+{
+	if (!v->is_list)
+		return cli_fail(c, "disk is no list: disk=['DISK', ...] would be right");
+	g->disks = calloc(v->n + 1, sizeof(*g->disks));
+	if (!g->disks)
+		return cli_fail(c, "out of memory");
+	for (size_t i = 0; i < v->n; i++) {
+		const char *s = v->items[i];
+		int status = cli_parse_disk(c, 1, &s, &g->disks[i]);
+
+		if (status)
+			return status;
+		g->ndisks++;
+		for (size_t k = 0; k < i; k++)
+			if (g->disks[k].devid == g->disks[i].devid)
+				return cli_fail(c, "disk: %s and %s are the same device",
+						g->disks[k].vdev, g->disks[i].vdev);
+	}
+	return 0;
+}
+
+static int take_exec(struct cli *c, struct guest *g, const struct xlcfg_value *v)
+{
+	size_t n = 0, max = v->is_list ? v->n : strlen(v->items[0]) / 2 + 1;
+	char *save = NULL;
+
+	g->exec = calloc(max + 1, sizeof(*g->exec));
+	if (!v->is_list)
+		g->words = strdup(v->items[0]);
+	if (!g->exec || (!v->is_list && !g->words))
+		return cli_fail(c, "out of memory");
+	for (; v->is_list && n < v->n; n++)
+		g->exec[n] = v->items[n];
+	if (!v->is_list)
+		for (char *w = strtok_r(g->words, " \t\n", &save); w;
+		     w = strtok_r(NULL, " \t\n", &save))
+			g->exec[n++] = w;
+	if (!n || !*g->exec[0])
+		return cli_fail(c, "exec names no program: exec=['PROGRAM', 'ARGUMENT'] "
+				   "would be right");
+	return 0;
+}
+
+static const struct {
+	const char *key;
+	int (*take)(struct cli *c, struct guest *g, const struct xlcfg_value *v);
+} keys[] = {
+	{ "name", take_name },	{ "type", take_type }, { "domid", take_domid },
+	{ "disk", take_disks }, { "exec", take_exec },
+};
+
+static int check_config(struct cli *c, const struct xlcfg *cfg, struct guest *g)
+{
+	const size_t n = sizeof(keys) / sizeof(*keys);
+
+	for (const struct xlcfg_entry *e = cfg->first; e; e = e->next) {
+		size_t i = 0;
+		int status;
+
+		while (i < n && strcmp(keys[i].key, e->key))
+			i++;
+		if (i == n)
+			return cli_fail(
+				c,
+				"key '%.64s' is not supported: name, type, domid, "
+				"disk and exec are",
+				e->key);
+		status = keys[i].take(c, g, &e->value);
+		if (status)
+			return status;
+	}
+	if (!g->name)
+		return cli_fail(c, "name is missing: name=\"guest0\" would be right");
+	return 0;
+}
+
+/* ----------------------------------------------------------------- creation */
+
+static int create_domain(struct cli *c, const struct guest *g, struct cli_domain *dom)
+{
+	struct hvcall call = { .op = HVCALL_DOMAIN_CREATE, .domid = g->domid };
+	struct hvreply reply;
+	int err = hvclient_str(&call, g->name);
+
+	if (!err)
+		err = hvclient_call(c->hv, &call, &reply, NULL, NULL);
+	if (err == -EEXIST)
+		return cli_fail(c, "there is a domain of that name or id already: %s",
+				g->name);
+	if (err)
+		return cli_fail(c, "%s: %s", g->name, strerror(-err));
+	dom->id = (domid_t)reply.domid;
+	snprintf(dom->name, sizeof(dom->name), "%s", g->name);
+	return 0;
+}
+
+static int start_program(struct cli *c, const struct guest *g,
+			 const struct cli_domain *dom, struct spawned *s)
+{
+	cleanup_close int conn = -1;
+	const char *what = "connection";
+	int err = hvclient_domain_connect(c->hv, dom->id, NULL, &conn);
+
+	if (!err)
+		err = spawn_program(g->exec, conn, g->name, s, &what);
+	if (err)
+		return cli_fail(c, "exec: %s: %s", what, strerror(-err));
+	err = domain_record(c, dom->id, s);
+	if (!err)
+		return 0;
+	(void)spawn_end(s); /* cannot fail in a way that could be mended */
+	return cli_fail(c, "xenstore: %s", strerror(-err));
+}
+
+static int build(struct cli *c, const struct guest *g)
+{
+	struct cli_domain dom = { 0 };
+	struct spawned program = { 0 };
+	int status = create_domain(c, g, &dom);
+
+	if (status)
+		return status;
+	for (size_t i = 0; !status && i < g->ndisks; i++)
+		status = cli_attach(c, &dom, &g->disks[i]);
+	if (!status && g->exec)
+		status = start_program(c, g, &dom, &program);
+	if (status) {
+		int err = domain_destroy(c, &dom);
+
+		if (err)
+			cli_warn(c, "%s: cannot take it back: %s", g->name,
+				 strerror(-err));
+		return status;
+	}
+	if (!c->json)
+		return 0;
+	return cli_print_json(c, json_pack("{s:s, s:i, s:o}", "name", g->name, "domid",
+					   (int)dom.id, "pid",
+					   program.pid ? json_integer(program.pid)
+						       : json_null()));
+}
+
+int cli_create(struct cli *c)
+{
+	struct xlcfg cfg = { 0 };
+	struct guest g = { 0 };
+	int status = read_config(c, &cfg);
+
+	if (!status)
+		status = check_config(c, &cfg, &g);
+	if (!status)
+		status = cli_need_plat(c);
+	if (!status)
+		status = build(c, &g);
+	guest_clear(&g);
+	xlcfg_clear(&cfg);
+	return status;
+}

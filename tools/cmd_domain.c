@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+/* tandem list, destroy, domid, domname; create is in cmd_create.c. */
+#include "tools/cmd_domain.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hv/base/cleanup.h"
+#include "hv/proc/hvclient.h"
+#include "ringproto/xenbus.h"
+#include "tools/cmd_block.h"
+#include "tools/cmds.h"
+
+#define DISKS_MAX 1024
+
+/* ------------------------------------------- the program that is the domain */
+
+int domain_record(struct cli *c, domid_t domid, const struct spawned *s)
+{
+	char path[64], value[64];
+
+	snprintf(path, sizeof(path), DOMAIN_RECORD, domid);
+	snprintf(value, sizeof(value), "%d %" PRIu64, (int)s->pid, s->start);
+	return xenstore_write(c->plat, XENSTORE_NO_TX, path, value);
+}
+
+/* 0, or -ENOENT: none was started with the domain. */
+static int read_record(struct cli *c, domid_t domid, struct spawned *s)
+{
+	cleanup_free char *value = NULL;
+	char path[64];
+	int pid;
+
+	snprintf(path, sizeof(path), DOMAIN_RECORD, domid);
+	if (xenstore_read(c->plat, XENSTORE_NO_TX, path, &value, NULL) ||
+	    sscanf(value, "%d %" SCNu64, &pid, &s->start) != 2)
+		return -ENOENT;
+	s->pid = pid;
+	return 0;
+}
+
+static void forget_record(struct cli *c, domid_t domid)
+{
+	cleanup_free char **names = NULL;
+	char path[64];
+	uint32_t n;
+
+	/* cannot fail in a way that matters: a record without a domain says nothing */
+	snprintf(path, sizeof(path), DOMAIN_RECORD, domid);
+	(void)xenstore_rm(c->plat, XENSTORE_NO_TX, path);
+	if (!xenstore_directory(c->plat, XENSTORE_NO_TX, DOMAIN_RECORDS, &names, &n) &&
+	    !n)
+		(void)xenstore_rm(c->plat, XENSTORE_NO_TX, DOMAIN_RECORDS);
+}
+
+/* --------------------------------------------------------------------- list */
+
+static json_t *domain_object(struct cli *c, const struct cli_domain *dom)
+{
+	json_t *o = json_object();
+	struct spawned s;
+
+	json_object_set_new(o, "name", cli_json_str(dom->name));
+	json_object_set_new(o, "domid", json_integer(dom->id));
+	json_object_set_new(o, "connections", json_integer(dom->connections));
+	json_object_set_new(o, "pid",
+			    !read_record(c, dom->id, &s) && spawn_alive(&s)
+				    ? json_integer(s.pid)
+				    : json_null());
+	return o;
+}
+
+static void print_domain(json_t *o)
+{
+	json_t *pid = json_object_get(o, "pid");
+	char name[HVCALL_NAME_MAX], number[16] = "-";
+
+	snprintf(name, sizeof(name), "%s", json_string_value(json_object_get(o, "name")));
+	cli_clean(name);
+	if (json_is_integer(pid))
+		snprintf(number, sizeof(number), "%" JSON_INTEGER_FORMAT,
+			 json_integer_value(pid));
+	printf("%-32s %5" JSON_INTEGER_FORMAT " %11" JSON_INTEGER_FORMAT " %8s\n", name,
+	       json_integer_value(json_object_get(o, "domid")),
+	       json_integer_value(json_object_get(o, "connections")), number);
+}
+
+static int run_list(struct cli *c)
+{
+	struct cli_domain dom;
+	json_t *list, *o;
+	uint32_t from = 0;
+	size_t i;
+	int err, status = cli_need_plat(c);
+
+	if (status)
+		return status;
+	list = json_array();
+	while (!(err = cli_next_domain(c, from, &dom))) {
+		json_array_append_new(list, domain_object(c, &dom));
+		from = dom.id + 1u;
+	}
+	if (err != -ENOENT)
+		status = cli_fail(c, "the hypervisor: %s", strerror(-err));
+	else if (c->json)
+		return cli_print_json(c, list);
+	else
+		printf("%-32s %5s %11s %8s\n", "Name", "ID", "Connections", "PID");
+	json_array_foreach(list, i, o)
+	{
+		if (!status)
+			print_domain(o);
+	}
+	json_decref(list);
+	return status;
+}
+
+/* ------------------------------------------------------------------ destroy */
+
+struct disks {
+	struct disk_xs disk[DISKS_MAX];
+	unsigned n;
+};
+
+static int note_disk(struct cli *c, struct disk_xs *d, bool served, void *arg)
+{
+	struct disks *disks = arg;
+
+	(void)c;
+	if (served && disks->n < DISKS_MAX && !disk_xs_close(d))
+		disks->disk[disks->n++] = *d;
+	return 0;
+}
+
+static bool closed(const struct disk_xs *d, void *arg)
+{
+	int state = disk_xs_state(d);
+
+	(void)arg;
+	return state == XenbusStateClosed || state == XenbusStateUnknown;
+}
+
+/* The backends' halves: given a moment to let go, then removed. */
+static void remove_disks(struct cli *c, struct disks *disks)
+{
+	uint32_t wait_ms = 3000;
+
+	for (unsigned i = 0; i < disks->n; i++) {
+		/* one backend that does not answer is waited for, not each disk */
+		int err = disk_xs_wait(&disks->disk[i], wait_ms, closed, NULL);
+
+		if (err)
+			wait_ms = 0;
+		err = disk_xs_remove(&disks->disk[i]);
+		if (err)
+			cli_warn(c, "%s: %s", disks->disk[i].be_path, strerror(-err));
+	}
+}
+
+int domain_destroy(struct cli *c, const struct cli_domain *dom)
+{
+	struct hvcall call = { .op = HVCALL_DOMAIN_DESTROY, .domid = dom->id };
+	struct disks *disks = calloc(1, sizeof(*disks));
+	struct spawned program;
+	struct hvreply reply;
+	int err, has_program = !read_record(c, dom->id, &program);
+
+	if (!disks)
+		return -ENOMEM;
+	(void)cli_each_disk(c, dom, note_disk, disks); /* what is not found is gone */
+	err = hvclient_call(c->hv, &call, &reply, NULL, NULL);
+	if (!err) {
+		remove_disks(c, disks);
+		if (has_program)
+			(void)spawn_end(&program); /* -ESRCH: it has ended */
+		forget_record(c, dom->id);
+	}
+	free(disks);
+	return err;
+}
+
+static int run_destroy(struct cli *c)
+{
+	struct cli_domain dom;
+	int err;
+
+	if (cli_need_plat(c) || cli_find_domain(c, c->argv[0], &dom))
+		return CLI_EXIT_FAILURE;
+	if (dom.id == 0)
+		return cli_fail(c, "domain 0 is the hypervisor's own: it ends with "
+				   "tandem-hvd");
+	err = domain_destroy(c, &dom);
+	return err ? cli_fail(c, "%s: %s", dom.name, strerror(-err)) : 0;
+}
+
+/* ----------------------------------------------------------- domid, domname */
+
+static int run_domid(struct cli *c)
+{
+	struct cli_domain dom;
+
+	if (cli_find_domain(c, c->argv[0], &dom))
+		return CLI_EXIT_FAILURE;
+	printf("%u\n", dom.id);
+	return 0;
+}
+
+static int run_domname(struct cli *c)
+{
+	struct cli_domain dom;
+	uint64_t id;
+
+	if (cli_parse_number(c->argv[0], UINT16_MAX, &id))
+		return cli_fail(c, "'%.64s' is no domain id", c->argv[0]);
+	if (cli_find_domain(c, c->argv[0], &dom))
+		return CLI_EXIT_FAILURE;
+	cli_clean(dom.name);
+	printf("%s\n", dom.name);
+	return 0;
+}
+
+static const struct argp_option json_option[] = {
+	{ "json", CLI_JSON, NULL, 0, "print JSON", 0 },
+	{ 0 },
+};
+
+static const struct argp_option create_options[] = {
+	{ "json", CLI_JSON, NULL, 0, "print the new domain as JSON", 0 },
+	{ "wait", CLI_WAIT, "SECONDS", 0, "wait so long for each disk's backend (10)",
+	  0 },
+	{ 0 },
+};
+
+const struct verb verbs_domain[] = {
+	{ .name = "create",
+	  .args = "NAME|FILE.cfg [KEY=VALUE...]",
+	  .summary = "create a domain",
+	  .doc = "FILE.cfg is in xl.cfg's syntax with the keys name, type (\"proc\"), "
+		 "domid, disk (a list of disk strings) and exec (the program that runs "
+		 "as the domain). KEY=VALUE arguments come after the file's lines, in "
+		 "the "
+		 "same syntax.",
+	  .options = create_options,
+	  .min_args = 1,
+	  .max_args = CLI_ANY_ARGS,
+	  .run = cli_create },
+	{ .name = "list",
+	  .args = "",
+	  .summary = "list the domains",
+	  .options = json_option,
+	  .run = run_list },
+	{ .name = "destroy",
+	  .args = "DOM",
+	  .summary = "end a domain at once",
+	  .doc = "Its connections end, its disks go, and a program that tandem create "
+		 "started is ended.",
+	  .min_args = 1,
+	  .max_args = 1,
+	  .run = run_destroy },
+	{ .name = "domid",
+	  .args = "NAME",
+	  .summary = "print the id of a domain",
+	  .min_args = 1,
+	  .max_args = 1,
+	  .run = run_domid },
+	{ .name = "domname",
+	  .args = "ID",
+	  .summary = "print the name of a domain",
+	  .min_args = 1,
+	  .max_args = 1,
+	  .run = run_domname },
+	{ 0 },
+};

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* What cmd_domain.c and cmd_create.c share. */
+#ifndef TANDEM_TOOLS_CMD_DOMAIN_H
+#define TANDEM_TOOLS_CMD_DOMAIN_H
+
+#include "tools/cli.h"
+#include "tools/spawn.h"
+
+/* Where the program of a domain is written down: "PID START". dom0's alone. */
+#define DOMAIN_RECORDS "/tandem"
+#define DOMAIN_RECORD  DOMAIN_RECORDS "/%u"
+
+int domain_record(struct cli *c, domid_t domid, const struct spawned *s);
+/* Ends the domain, its disks and its program. -errno: nothing was ended. */
+int domain_destroy(struct cli *c, const struct cli_domain *dom);
+/* The verb create. */
+int cli_create(struct cli *c);
+
+#endif

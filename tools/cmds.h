@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* The groups of verbs, each a table that ends with a NULL name. */
+#ifndef TANDEM_TOOLS_CMDS_H
+#define TANDEM_TOOLS_CMDS_H
+
+#include "tools/cli.h"
+
+extern const struct verb verbs_domain[]; /* cmd_domain.c */
+extern const struct verb verbs_block[];	 /* cmd_block.c */
+extern const struct verb verbs_export[]; /* cmd_export.c */
+extern const struct verb verbs_xs[];	 /* cmd_xs.c */
+extern const struct verb verbs_info[];	 /* cmd_info.c */
+
+#endif

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT */
+/* tandem: the operator's program. Finds the verb and reads its command line. */
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tools/cli.h"
+#include "tools/cmds.h"
+
+const struct verb *const verb_groups[] = { verbs_domain, verbs_block, verbs_export,
+					   verbs_xs,	 verbs_info,  NULL };
+
+static void usage_error(struct cli *c, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static void usage_error(struct cli *c, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (c->usage_error)
+		return;
+	va_start(ap, fmt);
+	if (vasprintf(&c->usage_error, fmt, ap) < 0)
+		c->usage_error = NULL;
+	va_end(ap);
+}
+
+/* ---------------------------------------------------------------- one verb */
+
+static void print_help(const struct argp *argp, char *name)
+{
+	argp_help(argp, stdout,
+		  ARGP_HELP_STD_HELP & ~(ARGP_HELP_EXIT_ERR | ARGP_HELP_EXIT_OK), name);
+	exit(fflush(stdout) ? CLI_EXIT_FAILURE : 0);
+}
+
+static error_t take_wait(struct cli *c, const char *arg)
+{
+	char *end;
+	double seconds = strtod(arg, &end);
+
+	if (end == arg || *end || !(seconds >= 0 && seconds <= 86400)) {
+		usage_error(c, "--wait '%.40s' is no number of seconds from 0 to 86400",
+			    arg);
+		return EINVAL;
+	}
+	c->wait_ms = (uint32_t)(seconds * 1000);
+	return 0;
+}
+
+static error_t take_count(struct cli *c, const char *arg)
+{
+	uint64_t n;
+
+	if (cli_parse_number(arg, UINT32_MAX, &n) || !n) {
+		usage_error(c, "--count '%.40s' is no number from 1", arg);
+		return EINVAL;
+	}
+	c->count = (uint32_t)n;
+	return 0;
+}
+
+/* getopt stopped behind the option that it does not know, or in front of it. */
+static void bad_option(struct cli *c, const struct argp_state *state)
+{
+	int i = state->next;
+
+	if (i > 1 && state->argv[i - 1][0] == '-')
+		i--;
+	usage_error(c, "%.64s: no such option, or its value is missing",
+		    i < state->argc ? state->argv[i] : "the command line");
+}
+
+static error_t parse_verb(int key, char *arg, struct argp_state *state)
+{
+	struct cli *c = state->input;
+
+	switch (key) {
+	case '?':
+		print_help(state->root_argp, state->name);
+		return 0;
+	case CLI_JSON:
+		c->json = true;
+		return 0;
+	case CLI_STATS:
+		c->stats = true;
+		return 0;
+	case CLI_FORCE:
+		c->force = true;
+		return 0;
+	case CLI_READONLY:
+		c->readonly = true;
+		return 0;
+	case CLI_RECURSIVE:
+		c->recursive = true;
+		return 0;
+	case CLI_WAIT:
+		return take_wait(c, arg);
+	case CLI_COUNT:
+		return take_count(c, arg);
+	case CLI_NBD:
+		c->nbd = arg;
+		return 0;
+	case CLI_PLUGIN:
+		c->plugin = arg;
+		return 0;
+	case ARGP_KEY_ARG:
+		c->argv[c->argc++] = arg;
+		return 0;
+	case ARGP_KEY_ERROR:
+		bad_option(c, state);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+#define MAX_OPTIONS 8
+
+/* --help and the verb's own options. */
+static void gather_options(const struct verb *v, struct argp_option *options)
+{
+	static const struct argp_option help = {
+		"help", '?', NULL, 0, "show this and exit", -1
+	};
+	int n = 0;
+
+	options[n++] = help;
+	for (const struct argp_option *o = v->options; o && o->name && n < MAX_OPTIONS;
+	     o++)
+		options[n++] = *o;
+	memset(&options[n], 0, sizeof(options[n]));
+}
+
+static int run_verb(struct cli *c, int argc, char **argv)
+{
+	const struct verb *v = c->verb;
+	struct argp_option options[MAX_OPTIONS + 1];
+	struct argp argp = { .options = options,
+			     .parser = parse_verb,
+			     .args_doc = v->args };
+	char name[64], *doc = NULL;
+	int err;
+
+	gather_options(v, options);
+	if (asprintf(&doc, "%s%s%s", v->summary, v->doc ? "\v" : "",
+		     v->doc ? v->doc : "") < 0)
+		return cli_fail(c, "out of memory");
+	argp.doc = doc;
+	snprintf(name, sizeof(name), "tandem %s", v->name);
+	argv[0] = name;
+	err = argp_parse(&argp, argc, argv, ARGP_NO_ERRS | ARGP_NO_EXIT | ARGP_NO_HELP,
+			 NULL, c);
+	if (!err && (c->argc < v->min_args || c->argc > v->max_args))
+		usage_error(c, "%d argument%s given, want: %s", c->argc,
+			    c->argc == 1 ? "" : "s", *v->args ? v->args : "none");
+	free(doc);
+	if (err || c->usage_error)
+		return cli_fail(c, "%s; see %s --help",
+				c->usage_error ? c->usage_error : "bad usage", name);
+	return v->run(c);
+}
+
+/* ------------------------------------------------------------- the program */
+
+static const struct verb *find_verb(const char *first, const char *second, int *words)
+{
+	char both[64];
+
+	snprintf(both, sizeof(both), "%s %s", first, second ? second : "");
+	for (const struct verb *const *g = verb_groups; *g; g++)
+		for (const struct verb *v = *g; v->name; v++) {
+			*words = strchr(v->name, ' ') ? 2 : 1;
+			if (!strcmp(v->name, *words == 2 ? both : first))
+				return v;
+		}
+	return NULL;
+}
+
+static bool is_family(const char *word)
+{
+	size_t len = strlen(word);
+
+	for (const struct verb *const *g = verb_groups; *g; g++)
+		for (const struct verb *v = *g; v->name; v++)
+			if (!strncmp(v->name, word, len) && v->name[len] == ' ')
+				return true;
+	return false;
+}
+
+/* family: NULL, or "xs": only its verbs */
+static void print_overview(const char *family)
+{
+	size_t len = family ? strlen(family) : 0;
+
+	printf("Usage: tandem [--dir=DIR] %s [ARGUMENT...]\n"
+	       "       tandem VERB --help\n\n"
+	       "Domains, virtual disks and xenstore of a tandem-hvd.\n\n",
+	       family ? family : "VERB");
+	for (const struct verb *const *g = verb_groups; *g; g++)
+		for (const struct verb *v = *g; v->name; v++)
+			if (!family ||
+			    (!strncmp(v->name, family, len) && v->name[len] == ' '))
+				printf("  %-14s %s\n", v->name, v->summary);
+	printf("\n"
+	       "      --dir=DIR  state directory of the hypervisor (default: "
+	       "TANDEM_DIR)\n"
+	       "      --help     show this and exit\n"
+	       "      --version  show the version and exit\n");
+	exit(fflush(stdout) ? CLI_EXIT_FAILURE : 0);
+}
+
+/* Options before the verb: the index of the verb, or -1 after saying what is wrong. */
+static int parse_globals(struct cli *c, int argc, char **argv)
+{
+	int i;
+
+	for (i = 1; i < argc && argv[i][0] == '-'; i++) {
+		const char *dir = NULL;
+
+		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-?"))
+			print_overview(NULL);
+		if (!strcmp(argv[i], "--version") || !strcmp(argv[i], "-V")) {
+			puts("tandem " TANDEM_VERSION);
+			exit(fflush(stdout) ? CLI_EXIT_FAILURE : 0);
+		}
+		if (!strncmp(argv[i], "--dir=", 6))
+			dir = argv[i] + 6;
+		else if (!strcmp(argv[i], "--dir") && i + 1 < argc)
+			dir = argv[++i];
+		if (!dir || !*dir || setenv("TANDEM_DIR", dir, 1)) {
+			cli_fail(c,
+				 "%.64s: no such option, or its value is missing; see "
+				 "tandem --help",
+				 argv[i]);
+			return -1;
+		}
+	}
+	return i;
+}
+
+static int dispatch(struct cli *c, int argc, char **argv)
+{
+	int i = parse_globals(c, argc, argv), words = 1;
+	const char *second;
+
+	if (i < 0)
+		return CLI_EXIT_FAILURE;
+	if (i == argc)
+		return cli_fail(c, "a verb is missing; see tandem --help");
+	second = i + 1 < argc ? argv[i + 1] : NULL;
+	c->verb = find_verb(argv[i], second, &words);
+	if (!c->verb) {
+		bool family = is_family(argv[i]);
+
+		if (family && second &&
+		    (!strcmp(second, "--help") || !strcmp(second, "-?")))
+			print_overview(argv[i]);
+		return cli_fail(c, "no verb '%.32s%s%.32s'; see tandem %s--help", argv[i],
+				family && second ? " " : "",
+				family && second ? second : "", family ? "xs " : "");
+	}
+	i += words - 1;
+	if (c->verb->run_raw)
+		return c->verb->run_raw(argc - i, argv + i);
+	return run_verb(c, argc - i, argv + i);
+}
+
+int main(int argc, char **argv)
+{
+	struct cli c = { .hv = -1, .wait_ms = 10000 };
+	int status;
+
+	signal(SIGPIPE, SIG_IGN);
+	c.argv = calloc((size_t)argc + 1, sizeof(*c.argv));
+	if (!c.argv)
+		return cli_fail(&c, "out of memory");
+	status = dispatch(&c, argc, argv);
+	if ((fflush(stdout) || ferror(stdout)) && !status)
+		status = cli_fail(&c, "standard output: %s", strerror(errno));
+	plat_close(c.plat);
+	if (c.hv >= 0)
+		close(c.hv);
+	free(c.usage_error);
+	free(c.argv);
+	return status;
+}
