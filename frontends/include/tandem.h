@@ -25,6 +25,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 struct tandem_disk;
 struct tandem_queue;
@@ -43,7 +44,7 @@ struct tandem_opts {
 	unsigned queues;      /* wanted; the backend may allow fewer. 1 */
 	unsigned depth; /* requests in flight a queue that the ring should hold. 128 */
 	unsigned max_segments; /* pages a request, at most. What the backend offers */
-	size_t pool_bytes;     /* granted memory for tandem_alloc(). 16 MiB */
+	size_t pool_bytes; /* limit of tandem_alloc(); taken as needed. 16 MiB */
 	unsigned poll_us; /* longest busy poll before sleeping; TANDEM_POLL_NEVER. 50 */
 	unsigned connect_ms;   /* wait for the backend at open. 10,000 */
 	unsigned reconnect_ms; /* a backend gone for longer fails I/O with -EIO. 30,000 */
@@ -81,9 +82,9 @@ struct tandem_io {
 
 	/* The library's, from submit to completion. */
 	struct tandem_io *next_;
+	struct tandem_queue *queue_;
 	size_t issued_;
 	uint32_t parts_;
-	void *bounce_;
 };
 
 /*
@@ -92,7 +93,8 @@ struct tandem_io {
  * not NULL, a line that says what is wrong and what would be right (freed by
  * the caller).
  * -ENOENT no hypervisor, domain or device; -EBUSY the disk is open elsewhere;
- * -ETIMEDOUT no backend answered; -EPROTO it answered nonsense; -EROFS.
+ * -ETIMEDOUT no backend answered; -EPROTO it answered nonsense; -EROFS the
+ * disk is read-only and opts.readonly was not set; -EINVAL a bad name or option.
  */
 int tandem_open(const char *name, const struct tandem_opts *opts,
 		struct tandem_disk **disk, char **why);
@@ -141,6 +143,7 @@ int tandem_pwrite(struct tandem_disk *disk, const void *buf, size_t len, uint64_
 int tandem_flush(struct tandem_disk *disk);
 int tandem_discard(struct tandem_disk *disk, uint64_t offset, uint64_t len);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

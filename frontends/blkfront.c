@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: MIT */
+/* Opening and closing a disk. */
+#include "frontends/blkfront.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "frontends/vdev.h"
+#include "hv/base/cleanup.h"
+
+#define POOL_DEFAULT	     (16u << 20)
+#define POLL_US_DEFAULT	     50
+#define CONNECT_MS_DEFAULT   10000
+#define RECONNECT_MS_DEFAULT 30000
+#define CLOSE_MS	     500
+
+static int set_abi(struct tandem_disk *d)
+{
+	const char *abi = d->opts.abi;
+
+	d->abi_key = abi != NULL && strcmp(abi, "native") != 0;
+	if (!d->abi_key)
+		d->abi = BLKIF_ABI_NATIVE;
+	else if (!strcmp(abi, XEN_IO_PROTO_ABI_X86_32))
+		d->abi = BLKIF_ABI_X86_32;
+	else if (!strcmp(abi, XEN_IO_PROTO_ABI_X86_64))
+		d->abi = BLKIF_ABI_X86_64;
+	else
+		return xenbus_fail(&d->xb, -EINVAL,
+				   "abi \"%s\" is none of native, x86_64-abi, x86_32-abi",
+				   abi);
+	return 0;
+}
+
+static int set_opts(struct tandem_disk *d, const struct tandem_opts *opts)
+{
+	struct tandem_opts *o = &d->opts;
+
+	if (opts)
+		*o = *opts;
+	if (!o->pool_bytes)
+		o->pool_bytes = POOL_DEFAULT;
+	if (!o->poll_us)
+		o->poll_us = POLL_US_DEFAULT;
+	if (!o->connect_ms)
+		o->connect_ms = CONNECT_MS_DEFAULT;
+	if (!o->reconnect_ms)
+		o->reconnect_ms = RECONNECT_MS_DEFAULT;
+	if (o->queues > BLKFRONT_MAX_QUEUES)
+		o->queues = BLKFRONT_MAX_QUEUES;
+	return set_abi(d);
+}
+
+/* ------------------------------------------------------ channels and queues */
+
+static uint64_t poll_ns(const struct tandem_disk *d)
+{
+	if (d->opts.poll_us == TANDEM_POLL_NEVER)
+		return ADAPT_NEVER;
+	if (d->opts.poll_us == TANDEM_POLL_ALWAYS)
+		return ADAPT_ALWAYS;
+	return d->opts.poll_us * UINT64_C(1000);
+}
+
+static void *calloc_aligned(size_t n, size_t size)
+{
+	size_t bytes = (n * size + 63) & ~(size_t)63;
+	void *p = aligned_alloc(64, bytes);
+
+	return p ? memset(p, 0, bytes) : NULL;
+}
+
+int disk_make_queues(struct tandem_disk *d)
+{
+	if (d->channels)
+		return 0;
+	d->channels = calloc_aligned(d->nr_queues, sizeof(*d->channels));
+	d->queues = calloc_aligned(d->nr_all, sizeof(*d->queues));
+	if (!d->channels || !d->queues)
+		goto nomem;
+	for (unsigned i = 0; i < d->nr_all; i++)
+		d->queues[i].wake = -1;
+	for (unsigned i = 0; i < d->nr_queues; i++) {
+		d->channels[i].disk = d;
+		d->channels[i].index = i;
+		d->channels[i].wait_tail = &d->channels[i].wait;
+	}
+	for (unsigned i = 0; i < d->nr_all; i++) {
+		struct tandem_queue *q = &d->queues[i];
+
+		q->disk = d;
+		q->index = i;
+		q->done_tail = &q->done;
+		q->epoll = -1;
+		atomic_init(&q->ch, &d->channels[i % d->nr_queues]);
+		adapt_init(&q->adapt, poll_ns(d));
+		q->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		if (q->wake < 0)
+			goto nomem;
+	}
+	return 0;
+nomem:
+	return xenbus_fail(&d->xb, -ENOMEM, "no memory or descriptors for %u queues",
+			   d->nr_queues);
+}
+
+static void free_queues(struct tandem_disk *d)
+{
+	for (unsigned i = 0; d->queues && i < d->nr_all; i++) {
+		if (d->queues[i].wake >= 0)
+			close(d->queues[i].wake);
+		if (d->queues[i].epoll > 0)
+			close(d->queues[i].epoll);
+	}
+	for (unsigned i = 0; d->channels && i < d->nr_queues; i++) {
+		bounce_free(&d->channels[i]);
+		free(d->channels[i].replay);
+	}
+	free(d->queues);
+	free(d->channels);
+}
+
+/* --------------------------------------------------------------------- open */
+
+/* The devices that the domain has, for a person who named one that is not. */
+static int no_such_device(struct tandem_disk *d, const char *domain, const char *vdev)
+{
+	cleanup_free char **names = NULL;
+	char list[256] = "";
+	uint32_t n = 0;
+	size_t len = 0;
+
+	/* cannot fail in a way that matters: then there are none to tell of */
+	(void)xenstore_directory(d->plat, XENSTORE_NO_TX, "device/vbd", &names, &n);
+	for (uint32_t i = 0; i < n && len < sizeof(list) - 32; i++)
+		len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%.20s",
+					i ? ", " : "", names[i]);
+	return xenbus_fail(&d->xb, -ENOENT, "domain %s has no disk %s (%s%s)", domain,
+			   vdev, n ? "it has " : "it has none", list);
+}
+
+static int open_device(struct tandem_disk *d, const char *domain, const char *vdev)
+{
+	cleanup_free char *backend = NULL;
+	char path[64], key[80];
+	int err;
+
+	snprintf(path, sizeof(path), "device/vbd/%u", d->devid);
+	snprintf(key, sizeof(key), "%s/backend", path);
+	err = xenstore_read(d->plat, XENSTORE_NO_TX, key, &backend, NULL);
+	if (err == -ENOENT)
+		return no_such_device(d, domain, vdev);
+	if (err)
+		return xenbus_fail(&d->xb, err, "%s/%s: %s", domain, path,
+				   strerror(-err));
+	err = plat_claim(d->plat, path);
+	if (err == -EBUSY)
+		return xenbus_fail(&d->xb, err, "%s/%s is in use by another program",
+				   domain, vdev);
+	if (err)
+		return xenbus_fail(&d->xb, err, "%s/%s cannot be claimed: %s", domain,
+				   vdev, strerror(-err));
+	d->claimed = true;
+	return xenbus_front_open(&d->xb, d->plat, path);
+}
+
+/* d->plat is there: the rest. */
+static int open_disk(struct tandem_disk *d, const char *domain, const char *vdev)
+{
+	int err;
+
+	if (vdev_parse(vdev, &d->devid))
+		return xenbus_fail(&d->xb, -EINVAL,
+				   "\"%s\" is not a virtual disk, such as xvda", vdev);
+	err = open_device(d, domain, vdev);
+	if (err)
+		return err;
+	pool_init(&d->pool, d->plat, d->xb.backend_id, d->opts.pool_bytes);
+	return disk_start(d);
+}
+
+static int open_platform(struct tandem_disk *d, const char *domain)
+{
+	const char *what = NULL;
+	int err = plat_open(d->opts.platform, domain, &d->plat, &what);
+
+	if (!err)
+		return 0;
+	d->plat = NULL;
+	return xenbus_fail(&d->xb, err, "cannot connect as domain %s: %s: %s", domain,
+			   what ? what : "platform", strerror(-err));
+}
+
+static int open_name(struct tandem_disk *d, const char *name)
+{
+	cleanup_free char *domain = strdup(name);
+	char *slash = domain ? strrchr(domain, '/') : NULL;
+	int err;
+
+	if (!slash || slash == domain)
+		return xenbus_fail(&d->xb, -EINVAL,
+				   "\"%s\" is not DOMAIN/VDEV, such as guest0/xvda",
+				   name);
+	*slash = '\0';
+	err = open_platform(d, domain);
+	return err ? err : open_disk(d, domain, slash + 1);
+}
+
+/* Tells the backend, and gives it a moment to let go. */
+static void say_goodbye(struct tandem_disk *d)
+{
+	struct pollfd fd = { .fd = xenstore_fd(d->plat), .events = POLLIN };
+	uint64_t end = adapt_clock() + CLOSE_MS * UINT64_C(1000000);
+	enum xenbus_state be;
+
+	if (d->phase == DISK_DEAD || xenbus_switch_state(&d->xb, XenbusStateClosed))
+		return;
+	while (adapt_clock() < end) {
+		if (xenbus_drain_events(&d->xb) < 0 ||
+		    xenbus_backend_state(&d->xb, &be) ||
+		    (be != XenbusStateInitialised && be != XenbusStateConnected &&
+		     be != XenbusStateClosing))
+			return;
+		poll(&fd, 1, CLOSE_MS / 10);
+	}
+}
+
+static void disk_free(struct tandem_disk *d)
+{
+	disk_stop(d);
+	if (d->xb.plat) {
+		say_goodbye(d);
+		disk_drop_rings(d);
+		free_queues(d);
+		pool_free(&d->pool);
+		/* cannot fail in a way that matters: closing unclaims as well */
+		(void)plat_unclaim(d->plat, d->xb.path);
+	}
+	xenbus_front_close(&d->xb);
+	plat_close(d->plat);
+	if (d->ctl >= 0)
+		close(d->ctl);
+	pthread_mutex_destroy(&d->lock);
+	pthread_mutex_destroy(&d->sync.lock);
+	pthread_cond_destroy(&d->sync.done);
+	free(d);
+}
+
+static struct tandem_disk *disk_new(void)
+{
+	struct tandem_disk *d = calloc(1, sizeof(*d));
+
+	if (!d)
+		return NULL;
+	d->ctl = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	pthread_mutex_init(&d->lock, NULL);
+	pthread_mutex_init(&d->sync.lock, NULL);
+	pthread_cond_init(&d->sync.done, NULL);
+	return d;
+}
+
+/* plat NULL: opened from the name. */
+static int disk_open(const char *name, struct plat *plat, const struct tandem_opts *opts,
+		     struct tandem_disk **disk, char **why)
+{
+	struct tandem_disk *d = disk_new();
+	int err;
+
+	*disk = NULL;
+	if (why)
+		*why = NULL;
+	if (!d)
+		return -ENOMEM;
+	d->plat = plat;
+	err = d->ctl < 0 ? -EMFILE : set_opts(d, opts);
+	if (!err && plat)
+		err = open_disk(d, plat_domain_name(plat), name);
+	else if (!err)
+		err = open_name(d, name);
+	if (!err) {
+		*disk = d;
+		return 0;
+	}
+	if (why)
+		*why = strdup(d->xb.why[0] ? d->xb.why : strerror(-err));
+	disk_free(d);
+	return err;
+}
+
+int tandem_open(const char *name, const struct tandem_opts *opts,
+		struct tandem_disk **disk, char **why)
+{
+	return disk_open(name, NULL, opts, disk, why);
+}
+
+int disk_open_plat(struct plat *plat, const char *vdev, const struct tandem_opts *opts,
+		   struct tandem_disk **disk, char **why)
+{
+	return disk_open(vdev, plat, opts, disk, why);
+}
+
+/* Ends what the caller left in flight, as long as there is hope. */
+static void drain_queue(struct tandem_queue *q)
+{
+	uint64_t end = adapt_clock() + q->disk->opts.reconnect_ms * UINT64_C(1000000);
+	struct tandem_io *done[32];
+
+	while (tandem_inflight(q) && adapt_clock() < end)
+		tandem_wait(q, done, 1, 32, 100000);
+}
+
+void tandem_close(struct tandem_disk *d)
+{
+	if (!d)
+		return;
+	for (unsigned i = 0; i < d->nr_all; i++)
+		drain_queue(&d->queues[i]);
+	disk_free(d);
+}
+
+void tandem_get_info(struct tandem_disk *d, struct tandem_info *info)
+{
+	pthread_mutex_lock(&d->lock);
+	*info = d->info;
+	pthread_mutex_unlock(&d->lock);
+}
+
+void *tandem_alloc(struct tandem_disk *d, size_t bytes)
+{
+	return pool_take(&d->pool, bytes);
+}
+
+void tandem_free(struct tandem_disk *d, void *p)
+{
+	pool_give(&d->pool, p);
+}
+
+struct tandem_queue *tandem_queue(struct tandem_disk *d, unsigned i)
+{
+	return i < d->nr_queues ? &d->queues[i] : NULL;
+}
