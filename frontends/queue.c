@@ -50,8 +50,10 @@ static void channel_break(struct channel *ch)
 /* Is this response the answer to something that we asked? */
 static inline bool response_ok(const struct channel *ch, const struct blkif_response *rsp)
 {
-	return rsp->id < ch->nr_slots && ch->shadow[rsp->id].io &&
-	       rsp->operation == ch->shadow[rsp->id].op &&
+	const struct shadow *s = &ch->shadow[rsp->id < ch->nr_slots ? rsp->id : 0];
+
+	return rsp->id < ch->nr_slots && s->io &&
+	       (rsp->operation == s->op || rsp->operation == s->op2) &&
 	       rsp->status <= BLKIF_RSP_OKAY && rsp->status >= BLKIF_RSP_EOPNOTSUPP;
 }
 
