@@ -15,6 +15,7 @@ static const struct blkdrv_ops *const blkdrv_table[] = {
 	&drv_null,
 	&drv_ram,
 	&drv_uring,
+	&drv_zstd,
 };
 
 const struct blkdrv_ops *blkdrv_nth(unsigned i)

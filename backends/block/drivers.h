@@ -8,5 +8,6 @@
 extern const struct blkdrv_ops drv_null;
 extern const struct blkdrv_ops drv_ram;
 extern const struct blkdrv_ops drv_uring;
+extern const struct blkdrv_ops drv_zstd;
 
 #endif

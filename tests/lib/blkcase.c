@@ -8,10 +8,13 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "backends/block/zimage/overlay.h"
+#include "backends/block/zimage/zwriter.h"
 #include "tests/lib/blkrig.h"
 
 static const struct blkcase cases[] = {
@@ -58,6 +61,12 @@ static const struct blkcase cases[] = {
 	  .place = PLACE_DISK,
 	  .direct = true,
 	  .options = "inner=aio" },
+	{ .name = "zstd with overlay", .driver = "zstd", .place = PLACE_DISK },
+	{ .name = "zstd with overlay, 4096-byte blocks, tmpfs, no cache",
+	  .driver = "zstd",
+	  .place = PLACE_MEMORY,
+	  .sector_size = 4096,
+	  .options = "cache=0,threads=1" },
 };
 
 const struct blkcase *blkcase_nth(unsigned i)
@@ -75,6 +84,38 @@ void blkcase_mkdir(enum blkcase_place place, char *dir, size_t size)
 	assert_non_null(mkdtemp(dir));
 }
 
+/* A compressed image of zeros. */
+static int zeros_read(void *ctx, unsigned thread, uint64_t off, void *buf, size_t len)
+{
+	(void)ctx;
+	(void)thread;
+	(void)off;
+	(void)buf;
+	(void)len;
+	return 1;
+}
+
+static bool no_progress(void *ctx, uint64_t done)
+{
+	(void)ctx;
+	(void)done;
+	return true;
+}
+
+static void blkcase_compress(int fd)
+{
+	struct zwriter w = { .fd = fd,
+			     .frame_size = ZIMAGE_FRAME_DEFAULT,
+			     .level = 1,
+			     .threads = 1,
+			     .size = BLKCASE_SIZE,
+			     .read = zeros_read,
+			     .progress = no_progress };
+	enum zwriter_where where;
+
+	assert_int_equal(zwriter_run(&w, &where), 0);
+}
+
 struct blkcase_dev *blkcase_open(const struct blkcase *c)
 {
 	struct blkcase_dev *d = calloc(1, sizeof(*d));
@@ -89,7 +130,11 @@ struct blkcase_dev *blkcase_open(const struct blkcase *c)
 		blkcase_mkdir(c->place, d->dir, sizeof(d->dir));
 		snprintf(d->path, sizeof(d->path), "%s/image", d->dir);
 		fd = open(d->path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
-		assert_true(fd >= 0 && !ftruncate(fd, BLKCASE_SIZE));
+		assert_true(fd >= 0);
+		if (!strcmp(c->driver, "zstd"))
+			blkcase_compress(fd);
+		else
+			assert_false(ftruncate(fd, BLKCASE_SIZE));
 		close(fd);
 		p.target = d->path;
 	}
@@ -100,9 +145,14 @@ struct blkcase_dev *blkcase_open(const struct blkcase *c)
 
 void blkcase_close(struct blkcase_dev *d)
 {
+	char overlay[PATH_MAX + sizeof(OVERLAY_SUFFIX)];
+
 	blkrig_close(d->dev);
-	if (d->path[0])
+	if (d->path[0]) {
 		unlink(d->path);
+		snprintf(overlay, sizeof(overlay), "%s%s", d->path, OVERLAY_SUFFIX);
+		unlink(overlay);
+	}
 	if (d->dir[0])
 		rmdir(d->dir);
 	free(d);

@@ -242,6 +242,19 @@ struct seekframe seektable_frame(const struct seektable *t, uint32_t i)
 	return f;
 }
 
+struct seekplace seektable_place(const struct seektable *t, uint32_t i)
+{
+	uint64_t off = (uint64_t)i * t->uniform;
+	struct seekframe f;
+
+	if (t->uniform)
+		return (struct seekplace){ off, t->size - off < t->uniform
+							? (uint32_t)(t->size - off)
+							: t->uniform };
+	f = seektable_frame(t, i);
+	return (struct seekplace){ f.off, f.len };
+}
+
 int seekbuild_add(struct seekbuild *b, uint32_t file_len, uint32_t len, uint32_t sum)
 {
 	uint8_t *raw;

@@ -70,6 +70,14 @@ uint32_t seektable_find(const struct seektable *t, uint64_t off);
 /* i < t->frames */
 struct seekframe seektable_frame(const struct seektable *t, uint32_t i);
 
+/* Where frame i lies in the disk, without where it lies in the file: cheap if
+ * all frames are of one size. i < t->frames */
+struct seekplace {
+	uint64_t off;
+	uint32_t len;
+};
+struct seekplace seektable_place(const struct seektable *t, uint32_t i);
+
 /* A table under construction (zwriter). */
 struct seekbuild {
 	uint8_t *raw;

@@ -13,6 +13,7 @@
 #define FRAME_COST 256u
 /* Frames a shard should hold at least, or sharding wastes the cache. */
 #define SHARD_FRAMES 8u
+#define AHEAD_MAX    32u
 
 struct zframe {
 	struct zframe *hash_next;
@@ -22,7 +23,7 @@ struct zframe {
 	struct ztask task;
 	atomic_uint refs;
 	atomic_bool used; /* since the hand came by */
-	bool ready;
+	bool ready, ahead;
 	uint32_t index, len;
 	uint8_t *data;
 };
@@ -37,6 +38,7 @@ struct shard {
 struct zcache {
 	const struct zimage *image;
 	struct zpool *pool;
+	atomic_uint ahead; /* frames that read-ahead has under way */
 	uint64_t shard_bytes;
 	uint32_t shards, buckets; /* powers of two */
 	struct shard shard[SHARDS_MAX];
@@ -162,6 +164,8 @@ static void frame_load(struct ztask *task, struct zdec *dec)
 		atomic_fetch_add_explicit(&f->refs, 1, memory_order_relaxed);
 	}
 	pthread_mutex_unlock(&s->lock);
+	if (f->ahead)
+		atomic_fetch_sub_explicit(&c->ahead, 1, memory_order_relaxed);
 	for (; w; w = next) {
 		next = w->next;
 		w->fn(w, err ? NULL : f->data, err);
@@ -245,11 +249,15 @@ void zcache_ahead(struct zcache *c, uint32_t index)
 	struct shard *s = shard_of(c, index);
 	struct zframe *f = NULL;
 
+	if (atomic_load_explicit(&c->ahead, memory_order_relaxed) >= AHEAD_MAX)
+		return;
 	pthread_mutex_lock(&s->lock);
-	if (!lookup(c, index)) {
+	if (!lookup(c, index))
 		f = frame_new(c, index);
-		if (f)
-			s->stats.ahead++;
+	if (f) {
+		f->ahead = true;
+		s->stats.ahead++;
+		atomic_fetch_add_explicit(&c->ahead, 1, memory_order_relaxed);
 	}
 	pthread_mutex_unlock(&s->lock);
 	if (f)

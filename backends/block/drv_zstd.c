@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Compressed images: the zstd seekable format, read only, and a writable
+ * overlay beside it. This file opens and closes; drv_zstd_queue.c moves data.
+ *
+ * Options: overlay=PATH|none (default: the image's path + ".overlay", made when
+ * the disk is writable), cache=SIZE of decompressed frames (64M), threads=N
+ * that decompress, readahead=N frames (2).
+ */
+#include "backends/block/drv_zstd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "backends/block/blkopt.h"
+#include "backends/block/drivers.h"
+#include "hv/base/cleanup.h"
+#include "hv/base/log.h"
+
+#define CACHE_DEFAULT	  (UINT64_C(64) << 20)
+#define CACHE_MAX	  (UINT64_C(64) << 30)
+#define READAHEAD_DEFAULT 2
+#define READAHEAD_MAX	  16
+
+/* What p->fds hold, in this order; the overlay may be missing. */
+enum { FD_IMAGE, FD_BOOT, FD_OVERLAY };
+
+struct zstd_options {
+	char *overlay; /* NULL: none */
+	bool overlay_default;
+	uint64_t cache;
+	uint64_t threads, readahead;
+};
+
+static int option_set(struct zstd_options *z, const struct blkopt *o)
+{
+	if (!strcmp(o->key, "overlay")) {
+		free(z->overlay);
+		z->overlay = strcmp(o->value, "none") ? strdup(o->value) : NULL;
+		z->overlay_default = false;
+		return *o->value ? 0 : -EINVAL;
+	}
+	if (!strcmp(o->key, "cache"))
+		return blkdrv_parse_size(o->value, &z->cache) || z->cache > CACHE_MAX
+			       ? -EINVAL
+			       : 0;
+	if (!strcmp(o->key, "threads"))
+		return blkopt_u64(o, &z->threads) || !z->threads ||
+				       z->threads > ZPOOL_THREADS_MAX
+			       ? -EINVAL
+			       : 0;
+	if (!strcmp(o->key, "readahead"))
+		return blkopt_u64(o, &z->readahead) || z->readahead > READAHEAD_MAX
+			       ? -EINVAL
+			       : 0;
+	return -EINVAL;
+}
+
+/* z->overlay is to be freed, whatever is returned. */
+static int options_parse(const struct blkdrv_params *p, struct zstd_options *z,
+			 char **why)
+{
+	const char *s = p->options;
+	struct blkopt o;
+	int got;
+
+	*z = (struct zstd_options){ .overlay_default = true,
+				    .cache = CACHE_DEFAULT,
+				    .threads = zpool_default_threads(),
+				    .readahead = READAHEAD_DEFAULT };
+	if (asprintf(&z->overlay, "%s%s", p->target ? p->target : "", OVERLAY_SUFFIX) <
+	    0) {
+		z->overlay = NULL;
+		return -ENOMEM;
+	}
+	while ((got = blkopt_next(&s, &o)) > 0 && !(got = option_set(z, &o)))
+		;
+	if (got == 0)
+		return 0;
+	if (why)
+		*why = blkdrv_why("options: '%s=%s' is not understood; want overlay=PATH "
+				  "or none, cache=SIZE up to 64G, threads=1..%d, "
+				  "readahead=0..%d",
+				  o.key, o.value, ZPOOL_THREADS_MAX, READAHEAD_MAX);
+	return -EINVAL;
+}
+
+/* ------------------------------------------------------------------- files */
+
+/* A new name in a directory is only there for sure when that is synced. */
+static int sync_parent(const char *path)
+{
+	cleanup_free char *copy = strdup(path);
+	cleanup_close int fd = -1;
+
+	if (!copy)
+		return -ENOMEM;
+	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
+/* The overlay's descriptor, -ENOENT: there is none and need not be, -errno. */
+static int open_overlay(const struct zstd_options *z, bool readonly, mode_t mode)
+{
+	int flags = (readonly ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK;
+	cleanup_close int fd = open(z->overlay, flags);
+	int err;
+
+	if (fd >= 0)
+		return take_fd(fd);
+	if (errno != ENOENT || readonly)
+		return errno == ENOENT && !z->overlay_default ? -ENXIO : -errno;
+	fd = open(z->overlay, flags | O_CREAT, mode & 0666);
+	if (fd < 0)
+		return -errno;
+	err = sync_parent(z->overlay);
+	return err ? err : take_fd(fd);
+}
+
+static int zstd_open_files(struct blkdrv_params *p)
+{
+	cleanup_close int image = -1, boot = -1;
+	struct zstd_options z;
+	struct stat st;
+	int fd = -ENOENT;
+	int err;
+
+	if (!p->target || !*p->target)
+		return -ENOENT;
+	err = options_parse(p, &z, NULL);
+	if (err)
+		goto out; /* open() says which */
+	image = open(p->target, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (image < 0 || fstat(image, &st) < 0) {
+		err = -errno;
+		goto out;
+	}
+	boot = open(OVERLAY_BOOT_FILE, O_RDONLY | O_CLOEXEC);
+	if (boot < 0) {
+		err = -errno;
+		goto out;
+	}
+	/* Nothing is created beside what cannot be an image. */
+	if (z.overlay && S_ISREG(st.st_mode))
+		fd = open_overlay(&z, p->readonly, st.st_mode);
+	err = fd < 0 && fd != -ENOENT ? fd : 0;
+	if (err)
+		goto out;
+	p->fds[FD_IMAGE] = take_fd(image);
+	p->fds[FD_BOOT] = take_fd(boot);
+	p->fds[FD_OVERLAY] = fd;
+	p->nfds = fd < 0 ? FD_OVERLAY : FD_OVERLAY + 1;
+out:
+	free(z.overlay);
+	return err;
+}
+
+/* -------------------------------------------------------------------- open */
+
+/* Image, cache, overlay: the overlay last, as it takes its descriptor over. */
+static int open_layers(struct zstd_dev *d, const struct blkdrv_params *p,
+		       const struct zstd_options *z, char **reason)
+{
+	uint8_t boot[OVERLAY_BOOT_LEN];
+	struct overlay_base base;
+	int err = zimage_open(p->fds[FD_IMAGE], &d->image, reason);
+
+	if (err)
+		return err;
+	if (!d->image.table.size)
+		err = zimage_why(reason, -EINVAL, "the image is empty");
+	if (!err)
+		err = zcache_new(&d->image, d->pool, z->cache, &d->cache);
+	if (!err && p->nfds > FD_OVERLAY) {
+		base = overlay_base_of(&d->image.table);
+		err = overlay_boot_read(p->fds[FD_BOOT], boot);
+		if (!err)
+			err = overlay_open(p->fds[FD_OVERLAY], p->readonly, &base, boot,
+					   NULL, &d->overlay, reason);
+	}
+	if (err) {
+		zcache_free(d->cache);
+		seektable_free(&d->image.table);
+	}
+	return err;
+}
+
+static void set_info(struct zstd_dev *d, const struct blkdrv_params *p)
+{
+	struct blkdrv_info *i = &d->drv.info;
+	uint64_t size = d->image.table.size;
+
+	i->sector_size = p->sector_size ? p->sector_size : OVERLAY_SECTOR;
+	/* Behind the end of an image of odd size there are zeros. */
+	i->size = (size + i->sector_size - 1) / i->sector_size * i->sector_size;
+	i->physical_sector_size = 4096;
+	i->readonly = p->readonly || !d->overlay;
+	i->flush = !i->readonly;
+	i->discard = !i->readonly && overlay_can_discard(d->overlay);
+	i->discard_granularity = 4096;
+}
+
+/* The descriptors of p are d's when all of it has succeeded. */
+static int open_device(struct zstd_dev *d, const struct blkdrv_params *p,
+		       const struct zstd_options *z, char **why)
+{
+	cleanup_free char *reason = NULL;
+	int err;
+
+	if (p->sector_size && p->sector_size != 512 && p->sector_size != 4096) {
+		*why = blkdrv_why("%s: sector size %u is neither 512 nor 4096", d->name,
+				  p->sector_size);
+		return -EINVAL;
+	}
+	err = zpool_new((unsigned)z->threads, &d->pool);
+	if (err)
+		return err;
+	err = open_layers(d, p, z, &reason);
+	if (err) {
+		*why = blkdrv_why("%s: %s", d->name, reason ? reason : strerror(-err));
+		zpool_free(d->pool);
+		return err;
+	}
+	d->readahead = (uint32_t)z->readahead;
+	d->flush_task.run = zstd_flush_run;
+	pthread_mutex_init(&d->flush_lock, NULL);
+	set_info(d, p);
+	return 0;
+}
+
+static int open_named(const struct blkdrv_params *p, const struct zstd_options *z,
+		      struct blkdrv **dev, char **why)
+{
+	struct zstd_dev *d = calloc(1, sizeof(*d));
+	int err = -ENOMEM;
+
+	if (!d)
+		return err;
+	d->name = strdup(p->target);
+	if (d->name)
+		err = open_device(d, p, z, why);
+	if (err) {
+		free(d->name);
+		free(d);
+		return err;
+	}
+	close(p->fds[FD_BOOT]);
+	*dev = &d->drv;
+	return 0;
+}
+
+static int zstd_open(const struct blkdrv_params *p, struct blkdrv **dev, char **why)
+{
+	struct blkdrv_params own = *p;
+	struct zstd_options z;
+	int err, i;
+
+	*why = NULL;
+	err = options_parse(p, &z, why);
+	if (!err && !own.nfds) {
+		err = zstd_open_files(&own);
+		if (err)
+			*why = blkdrv_why(
+				"%s: the image or its overlay cannot be opened%s: "
+				"%s",
+				p->target ? p->target : "(no target)",
+				p->readonly ? "" : " for writing", strerror(-err));
+	}
+	if (!err) {
+		err = open_named(&own, &z, dev, why);
+		for (i = 0; err && !p->nfds && i < own.nfds; i++)
+			close(own.fds[i]);
+	}
+	free(z.overlay);
+	return err;
+}
+
+static void zstd_close(struct blkdrv *dev)
+{
+	struct zstd_dev *d = (struct zstd_dev *)dev;
+	int err = 0;
+
+	zpool_free(d->pool);
+	zcache_free(d->cache);
+	if (d->overlay)
+		err = overlay_close(d->overlay);
+	if (err)
+		log_err("%s: overlay: %s", d->name, strerror(-err));
+	zimage_close(&d->image);
+	pthread_mutex_destroy(&d->flush_lock);
+	free(d->name);
+	free(d);
+}
+
+const struct blkdrv_ops drv_zstd = {
+	.name = "zstd",
+	.summary = "compressed images (zstd seekable format) with a writable overlay",
+	.open_files = zstd_open_files,
+	.open = zstd_open,
+	.close = zstd_close,
+	.queue_start = zstd_queue_start,
+	.queue_stop = zstd_queue_stop,
+	.submit = zstd_submit,
+	.poll = zstd_poll,
+	.arm = zstd_arm,
+};
