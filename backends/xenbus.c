@@ -40,7 +40,7 @@ struct xenbus_device *xenbus_first(const struct xenbus *bus)
  * A key that only we write, first of all: where it is missing, the toolstack
  * has removed the device and made another of the same number meanwhile.
  */
-#define XENBUS_MARK "backend-instance"
+#define XENBUS_MARK	  "backend-instance"
 #define XENBUS_LOG_BUDGET 50 /* lines about one device */
 
 /* ------------------------------------------------------------------- keys */
@@ -88,10 +88,49 @@ int xenbus_fe_num(struct xenbus_device *dev, const char *key, uint64_t max,
 	return s ? num_parse_u64(s, max, value) : -ENOENT;
 }
 
+/*
+ * Writes into a device that is still there. The toolstack may remove it at any
+ * time, and a plain write would make its directory anew.
+ */
+static int xenbus_put(struct xenbus_device *dev, xenstore_tx_t tx, const char *key,
+		      const char *value)
+{
+	bool mark = !strcmp(key, XENBUS_MARK);
+	cleanup_free char *sign = xenbus_path(dev->path, mark ? "frontend" : XENBUS_MARK);
+	cleanup_free char *path = xenbus_path(dev->path, key);
+	cleanup_free char *there = NULL;
+	int err;
+
+	if (!sign || !path)
+		return -ENOMEM;
+	err = xenstore_read(dev->bus->plat, tx, sign, &there, NULL);
+	return err ? err : xenstore_write(dev->bus->plat, tx, path, value);
+}
+
+static int xenbus_put_alone(struct xenbus_device *dev, const char *key, const char *value)
+{
+	struct plat *p = dev->bus->plat;
+	xenstore_tx_t tx;
+	int err;
+
+	do {
+		err = xenstore_tx_start(p, &tx);
+		if (err)
+			return err;
+		err = xenbus_put(dev, tx, key, value);
+		if (err) {
+			/* cannot fail in a way that matters: nothing was written */
+			(void)xenstore_tx_end(p, tx, false);
+			return err;
+		}
+		err = xenstore_tx_end(p, tx, true);
+	} while (err == -EAGAIN);
+	return err;
+}
+
 int xenbus_printf(struct xenbus_device *dev, xenstore_tx_t tx, const char *key,
 		  const char *fmt, ...)
 {
-	cleanup_free char *path = xenbus_path(dev->path, key);
 	cleanup_free char *value = NULL;
 	va_list ap;
 	int n;
@@ -103,7 +142,9 @@ int xenbus_printf(struct xenbus_device *dev, xenstore_tx_t tx, const char *key,
 		value = NULL;
 		return -ENOMEM;
 	}
-	return path ? xenstore_write(dev->bus->plat, tx, path, value) : -ENOMEM;
+	if (tx == XENSTORE_NO_TX)
+		return xenbus_put_alone(dev, key, value);
+	return xenbus_put(dev, tx, key, value);
 }
 
 void xenbus_error(struct xenbus_device *dev, const char *fmt, ...)
