@@ -43,6 +43,16 @@ static const char *target_hint(const struct disk_spec *s)
 	return "";
 }
 
+/* A backend that says why it fails then closes the device: not before that is
+ * it safe to remove what it still writes to. */
+static bool backend_finished(const struct disk_xs *d, void *arg)
+{
+	int state = disk_xs_state(d);
+
+	(void)arg;
+	return state == XenbusStateClosed || state == XenbusStateUnknown;
+}
+
 static int wait_for_backend(struct cli *c, const struct disk_xs *d,
 			    const struct disk_spec *spec)
 {
@@ -83,6 +93,8 @@ int cli_attach(struct cli *c, const struct cli_domain *dom, const struct disk_sp
 		return cli_fail(c, "%s: xenstore: %s", spec->vdev, strerror(-err));
 	if (!c->wait_ms || !wait_for_backend(c, &d, spec))
 		return 0;
+	if (disk_xs_state(&d) != XenbusStateInitialising)
+		(void)disk_xs_wait(&d, 2000, backend_finished, NULL);
 	err = disk_xs_remove(&d);
 	if (err)
 		cli_warn(c, "%s: cannot take it back: %s", spec->vdev, strerror(-err));
@@ -144,14 +156,6 @@ static int find_disk(struct cli *c, struct cli_domain *dom, struct disk_xs *d,
 	return 0;
 }
 
-static bool backend_closed(const struct disk_xs *d, void *arg)
-{
-	int state = disk_xs_state(d);
-
-	(void)arg;
-	return state == XenbusStateClosed || state == XenbusStateUnknown;
-}
-
 /* Asks and waits. A backend that never looked at the device need not be asked. */
 static int close_backend(struct cli *c, const struct disk_xs *d)
 {
@@ -159,7 +163,7 @@ static int close_backend(struct cli *c, const struct disk_xs *d)
 	int err = disk_xs_close(d);
 
 	if (!err && !untouched && !c->force)
-		err = disk_xs_wait(d, c->wait_ms, backend_closed, NULL);
+		err = disk_xs_wait(d, c->wait_ms, backend_finished, NULL);
 	if (err == -ETIMEDOUT)
 		return cli_fail(c,
 				"%s: the backend did not close it within %g s; --force "

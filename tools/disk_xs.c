@@ -276,9 +276,10 @@ int disk_xs_remove(const struct disk_xs *d)
 		err = xenstore_tx_start(d->plat, &tx);
 		if (err)
 			return err;
-		err = remove_pruned(d->plat, tx, d->fe_path);
+		/* the backend's first: it lets go before it sees the frontend go */
+		err = remove_pruned(d->plat, tx, d->be_path);
 		if (!err)
-			err = remove_pruned(d->plat, tx, d->be_path);
+			err = remove_pruned(d->plat, tx, d->fe_path);
 		if (!err)
 			err = remove_pruned(d->plat, tx, path);
 		if (err) {
