@@ -376,6 +376,9 @@ static void *worker_thread(void *arg)
 	if (err)
 		return NULL;
 	worker_loop(w);
+	/* what has ended by now is told to its owner, who may free it then */
+	(void)io_uring_submit(&w->ring);
+	worker_reap(w);
 	worker_reg_exit(&w->reg);
 	io_uring_queue_exit(&w->ring);
 	return NULL;
