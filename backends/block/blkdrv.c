@@ -15,7 +15,9 @@ static const struct blkdrv_ops *const blkdrv_table[] = {
 	&drv_null,
 	&drv_ram,
 	&drv_uring,
+	&drv_aio,
 	&drv_zstd,
+	&drv_fault,
 };
 
 const struct blkdrv_ops *blkdrv_nth(unsigned i)

@@ -5,6 +5,8 @@
 
 #include "backends/block/blkdrv.h"
 
+extern const struct blkdrv_ops drv_aio;
+extern const struct blkdrv_ops drv_fault;
 extern const struct blkdrv_ops drv_null;
 extern const struct blkdrv_ops drv_ram;
 extern const struct blkdrv_ops drv_uring;

@@ -121,6 +121,8 @@ static void uring_tell_unfixed(struct uring_queue *uq, int err)
 	struct rawfile *f = uq->rq.file;
 
 	__atomic_store_n(&f->drv.info.fixed, false, __ATOMIC_RELAXED);
+	if (err == -EFAULT) /* memory that is only to be read: no loss to speak of */
+		return;
 	if (__atomic_exchange_n(&f->told_unfixed, true, __ATOMIC_RELAXED))
 		return;
 	log_warn("%s: guest memory cannot be registered with io_uring (%s): it works, "
