@@ -12,8 +12,8 @@ import sys
 import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-NEEDED = ("frontends/fio/tandem.so", "tools/tandem", "tools/tandem-hvd",
-          "tools/tandem-blkback")
+NEEDED = ("tools/tandem", "tools/tandem-hvd", "tools/tandem-blkback", "tools/bench/tdblk")
+ENGINE = "frontends/fio/tandem.so"
 
 
 def leftovers(mark):
@@ -49,10 +49,14 @@ def main():
         assert r.returncode == 0, r.returncode
         with open(os.path.join(d, "results.json")) as f:
             row, = json.load(f)["rows"]
-        side = row["points"][0]["sides"].get("tandem-ram")
-        assert side and side["iops"]["median"] > 0, row["missing"]
+        ours = ["tandem-ram-lib"]
+        if os.path.exists(os.path.join(build, ENGINE)):
+            ours.append("tandem-ram")
+        for name in ours:
+            side = row["points"][0]["sides"].get(name)
+            assert side and side["iops"]["median"] > 0, row["missing"]
         with open(os.path.join(d, "report.html")) as f:
-            assert "tandem-ram" in f.read()
+            assert "tandem-ram-lib" in f.read()
         assert os.listdir(tmp) == [], f"left in TMPDIR: {os.listdir(tmp)}"
         assert leftovers(mark) == [], "processes left running"
         r = subprocess.run([os.path.join(ROOT, "tools/bench/run"), "--rows", "B77",

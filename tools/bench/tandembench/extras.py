@@ -35,14 +35,14 @@ def idle(runner, row):
     """CPU of both ends while a disk is open and nothing is asked of it."""
     ctx, out, targets = runner.ctx, {}, []
     seconds = max(3, runner.plan.seconds)
-    for name in ("tandem-ram-adaptive", "tandem-ram-event"):
+    for name in ("tandem-ram-lib",):
         side = runner.side(name)
         side.ensure()
-        holder = procs.spawn([ctx.tool("bench/holder"), *side.files()], side.env())
+        holder = procs.spawn([ctx.tool("bench/tdblk"), *side.files(), "--hold"], side.env())
         try:
             time.sleep(2)  # opened, read once, gone to sleep
             if holder.poll() is not None:
-                raise procs.Failed(f"holder ended with {holder.returncode}")
+                raise procs.Failed(f"tdblk --hold ended with {holder.returncode}")
             pids = {"frontend": [holder.pid], "backend": side.pids()}
             before = {k: _usage(v) for k, v in pids.items()}
             time.sleep(seconds)

@@ -36,7 +36,7 @@ class Side:
         try:
             self.start()
             if self.opts.get("fill"):  # memory never written would be read as one zero page
-                fio.fill(self.engine(), self.ctx.files.size, self.env())
+                self.fill()
         except BaseException:
             self.stop()
             raise
@@ -44,6 +44,9 @@ class Side:
 
     def start(self):
         pass
+
+    def fill(self):
+        fio.fill(self.engine(), self.ctx.files.size, self.env())
 
     def stop(self):
         for p in reversed(self.servers):

@@ -94,6 +94,11 @@ class TandemSide(Side):
     def env(self):
         return self.ctx.instance.env
 
+    def fill(self):
+        tdblk = self.ctx.tool("bench/tdblk")
+        procs.run([tdblk, self.files()[0], "--rw", "write", "--bs", str(256 << 10),
+                   "--qd", "8", "--once"], self.env(), timeout=300)
+
     def files(self):
         return [f"{self.guest}/{self.vdev}"]
 
@@ -103,19 +108,18 @@ class TandemSide(Side):
                 *self.opts.get("engine", ())]
 
 
-class TandemLibSide(TandemSide):
-    """The same by libtandem's own benchmark program, a client as lean as vublk."""
+class TdblkSide(TandemSide):
+    """The same by tdblk on libtandem, the counterpart of vublk."""
 
     @property
     def needs(self):
         t = self.ctx.tool
-        return (t("tandem-hvd"), t("tandem-blkback"), t("tandem"),
-                self.ctx.built("frontends/examples/bench"))
+        return (t("tandem-hvd"), t("tandem-blkback"), t("tandem"), t("bench/tdblk"))
 
     def client(self, point, seconds):
-        cmd = [self.ctx.built("frontends/examples/bench"), self.files()[0],
+        cmd = [self.ctx.tool("bench/tdblk"), self.files()[0],
                "--rw", point.rw, "--bs", str(size_bytes(point.bs)), "--qd", str(point.qd),
-               "--time", str(seconds), *self.opts.get("bench", ())]
+               "--time", str(seconds), *self.opts.get("client", ())]
         text, cpu = procs.run(cmd, self.env(), timeout=seconds + 60,
                               cpus=self.ctx.client_cpus)
         return {**parse_bench(text), "client_cpu_s": cpu, "cmd": cmd}
@@ -128,10 +132,10 @@ EVENT = ("--poll-us", "0")
 SIDES = {
     "tandem-null": (TandemSide, dict(driver="null", target="size")),
     "tandem-ram": (TandemSide, RAM),
-    "tandem-ram-lib": (TandemLibSide, RAM),
+    "tandem-ram-lib": (TdblkSide, RAM),
     "tandem-ram-poll": (TandemSide, dict(RAM, blkback=POLL, engine=("--poll_us=1000000",))),
-    "tandem-ram-poll-lib": (TandemLibSide,
-                            dict(RAM, blkback=POLL, bench=("--poll-us", "1000000"))),
+    "tandem-ram-poll-lib": (TdblkSide,
+                            dict(RAM, blkback=POLL, client=("--poll-us", "1000000"))),
     "tandem-ram-event": (TandemSide, dict(RAM, blkback=EVENT, engine=("--poll_us=0",))),
     "tandem-ram-adaptive": (TandemSide, RAM),
     "tandem-raw": (TandemSide, dict(driver="uring", target="raw")),
