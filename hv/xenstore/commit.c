@@ -78,12 +78,12 @@ static int commit_quota(struct commit *c)
 	return added > gone ? quota_nodes(c->srv, c->dom, added - gone) : 0;
 }
 
-static int by_length(const void *a, const void *b)
+static int by_birth(const void *a, const void *b)
 {
 	const struct xs_tnode *ta = *(struct xs_tnode *const *)a;
 	const struct xs_tnode *tb = *(struct xs_tnode *const *)b;
 
-	return (ta->path_len > tb->path_len) - (ta->path_len < tb->path_len);
+	return (ta->born > tb->born) - (ta->born < tb->born);
 }
 
 /* Everything that can fail for want of memory. */
@@ -103,7 +103,7 @@ static int commit_prepare(struct commit *c)
 			goto err;
 		c->make[c->nmake++] = t;
 	}
-	qsort(c->make, c->nmake, sizeof(struct xs_tnode *), by_length);
+	qsort(c->make, c->nmake, sizeof(struct xs_tnode *), by_birth);
 	return 0;
 
 err:

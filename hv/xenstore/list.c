@@ -54,7 +54,7 @@ static int list_tx(const struct xs_view *v, const struct xs_tnode *dir, bool see
 
 	if (dir->list_gen > names->gen)
 		names->gen = dir->list_gen;
-	for (const struct xs_tnode *t = dir->kids; t && !err; t = t->sibling) {
+	for (const struct xs_tnode *t = dir->kids; t && !err; t = t->next) {
 		if (!tx_exists(v->tx, t))
 			continue;
 		if (sees_tree && tree_find(&v->srv->tree, t->path, t->path_len))

@@ -188,15 +188,14 @@ void tx_create(struct xs_tx *tx, struct xs_tnode *parent, struct xs_tnode *t,
 	       struct xs_body *body, bool fire)
 {
 	tnode_set_body(tx, t, body);
-	t->seq = ++tx->seq;
+	t->born = t->seq = ++tx->seq;
 	t->changed = true;
 	t->fire |= fire;
 	tx->created++;
 	tnode_list_changed(tx, parent);
 	if (t->linked)
-		return;
-	t->sibling = parent->kids;
-	parent->kids = t;
+		DL_DELETE(parent->kids, t);
+	DL_APPEND(parent->kids, t);
 	t->linked = true;
 }
 

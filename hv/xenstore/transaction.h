@@ -19,11 +19,12 @@
 
 /* What a transaction knows of one path. */
 struct xs_tnode {
-	struct xs_body *body;  /* what it sees there; NULL: nothing */
-	struct xs_tnode *kids; /* created by the transaction, or created and removed */
-	struct xs_tnode *sibling;
-	uint64_t gen[XS_GENS]; /* as seen in the tree, for `deps` */
-	uint64_t seq;	       /* when body was set */
+	struct xs_body *body;	      /* what it sees there; NULL: nothing */
+	struct xs_tnode *kids;	      /* that the transaction created, removed ones too */
+	struct xs_tnode *prev, *next; /* siblings among the kids */
+	uint64_t gen[XS_GENS];	      /* as seen in the tree, for `deps` */
+	uint64_t seq;		      /* when body was set */
+	uint64_t born;		      /* when it was last created */
 	uint64_t opaque; /* when the node was last removed: hides all that is older below
 			  */
 	uint64_t list_gen; /* of own changes to the children's names */

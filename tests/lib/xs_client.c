@@ -270,3 +270,36 @@ void c_drain(struct xs_client *c)
 	while (*c_event(c))
 		;
 }
+
+struct xs_trio *trio_open(const struct xs_quota *quota)
+{
+	struct xs_trio *t = calloc(1, sizeof(*t));
+
+	assert_non_null(t);
+	bed_open(&t->bed, quota);
+	assert_int_equal(xs_server_introduce(t->bed.srv, 1, "one"), 0);
+	assert_int_equal(xs_server_introduce(t->bed.srv, 2, "two"), 0);
+	client_open(&t->bed, &t->dom0, 0);
+	client_open(&t->bed, &t->d1, 1);
+	client_open(&t->bed, &t->d2, 2);
+	return t;
+}
+
+int trio_setup(void **state)
+{
+	*state = trio_open(NULL);
+	return 0;
+}
+
+int trio_teardown(void **state)
+{
+	struct xs_trio *t = *state;
+
+	bed_check(&t->bed);
+	client_close(&t->dom0);
+	client_close(&t->d1);
+	client_close(&t->d2);
+	bed_close(&t->bed);
+	free(t);
+	return 0;
+}

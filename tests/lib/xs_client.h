@@ -73,4 +73,14 @@ int c_end(struct xs_client *c, bool commit);
 const char *c_event(struct xs_client *c);
 void c_drain(struct xs_client *c);
 
+/* Three clients: dom0 and the domains 1 ("one") and 2 ("two"). */
+struct xs_trio {
+	struct xs_bed bed;
+	struct xs_client dom0, d1, d2;
+};
+struct xs_trio *trio_open(const struct xs_quota *quota);
+int trio_setup(void **state); /* cmocka's, default quota */
+int trio_teardown(void **state);
+#define TRIO_TEST(name) cmocka_unit_test_setup_teardown(name, trio_setup, trio_teardown)
+
 #endif

@@ -7,41 +7,9 @@
 
 #include "tests/lib/xs_client.h"
 
-struct fixture {
-	struct xs_bed bed;
-	struct xs_client dom0, d1, d2;
-};
-
-static int setup(void **state)
-{
-	struct fixture *f = calloc(1, sizeof(*f));
-
-	bed_open(&f->bed, NULL);
-	assert_int_equal(xs_server_introduce(f->bed.srv, 1, "one"), 0);
-	assert_int_equal(xs_server_introduce(f->bed.srv, 2, "two"), 0);
-	client_open(&f->bed, &f->dom0, 0);
-	client_open(&f->bed, &f->d1, 1);
-	client_open(&f->bed, &f->d2, 2);
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	bed_check(&f->bed);
-	client_close(&f->dom0);
-	client_close(&f->d1);
-	client_close(&f->d2);
-	bed_close(&f->bed);
-	free(f);
-	return 0;
-}
-
 static void test_write_creates_parents(void **state)
 {
-	struct fixture *f = *state;
+	struct xs_trio *f = *state;
 	struct xs_client *c = &f->dom0;
 
 	assert_int_equal(c_read(c, "/a/b/c"), -ENOENT);
@@ -62,7 +30,7 @@ static void test_write_creates_parents(void **state)
 
 static void test_mkdir_and_list(void **state)
 {
-	struct fixture *f = *state;
+	struct xs_trio *f = *state;
 	struct xs_client *c = &f->dom0;
 
 	assert_int_equal(c_list(c, "/"), 0);
@@ -81,7 +49,7 @@ static void test_mkdir_and_list(void **state)
 
 static void test_rm(void **state)
 {
-	struct fixture *f = *state;
+	struct xs_trio *f = *state;
 	struct xs_client *c = &f->dom0;
 
 	assert_int_equal(c_write(c, "/x/y/z", "1"), 0);
@@ -103,7 +71,7 @@ static void test_paths(void **state)
 		"/a b", "/a.b",	     "/a\n",  "@introduceDomain",
 		"a/",	"/\xc3\xa4", "/a:b"
 	};
-	struct fixture *f = *state;
+	struct xs_trio *f = *state;
 	char longest[XENSTORE_ABS_PATH_MAX + 2];
 
 	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -128,7 +96,7 @@ static void test_paths(void **state)
 
 static void test_relative_paths(void **state)
 {
-	struct fixture *f = *state;
+	struct xs_trio *f = *state;
 
 	assert_int_equal(c_write(&f->d1, "data/x", "mine"), 0);
 	assert_int_equal(c_read(&f->dom0, "/local/domain/1/data/x"), 0);
@@ -141,7 +109,7 @@ static void test_relative_paths(void **state)
 
 static void test_home(void **state)
 {
-	struct fixture *f = *state;
+	struct xs_trio *f = *state;
 
 	assert_int_equal(c_read(&f->d1, "name"), 0);
 	assert_string_equal(f->d1.reply.data, "one");
@@ -159,7 +127,7 @@ static void test_home(void **state)
 
 static void test_requests(void **state)
 {
-	struct fixture *f = *state;
+	struct xs_trio *f = *state;
 	struct xs_client *c = &f->dom0;
 
 	assert_int_equal(c_one(c, 20, "x"), -ENOSYS);
@@ -185,7 +153,7 @@ static void test_requests(void **state)
 
 static void test_partial_requests(void **state)
 {
-	struct fixture *f = *state;
+	struct xs_trio *f = *state;
 	static const struct xsd_sockmsg hdr = { .type = XS_WRITE, .req_id = 5, .len = 4 };
 	char buf[2 * (sizeof(hdr) + 4)];
 	struct xs_msg m;
@@ -206,7 +174,7 @@ static void test_partial_requests(void **state)
 
 static void test_directory_part(void **state)
 {
-	struct fixture *f = *state;
+	struct xs_trio *f = *state;
 	struct xs_client *c = &f->dom0;
 	char path[32], arg[64], gen[32] = "";
 	unsigned long at = 0;
@@ -265,7 +233,7 @@ static void test_directory_part(void **state)
 
 static void test_domain_requests(void **state)
 {
-	struct fixture *f = *state;
+	struct xs_trio *f = *state;
 	struct xs_client *c = &f->dom0;
 
 	assert_int_equal(c_one(c, XS_IS_DOMAIN_INTRODUCED, "9"), 0);
@@ -321,18 +289,17 @@ static void test_domain_requests(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	static const struct CMUnitTest tests[] = {
-		T(test_write_creates_parents),
-		T(test_mkdir_and_list),
-		T(test_rm),
-		T(test_paths),
-		T(test_relative_paths),
-		T(test_home),
-		T(test_requests),
-		T(test_partial_requests),
-		T(test_directory_part),
-		T(test_domain_requests),
+		TRIO_TEST(test_write_creates_parents),
+		TRIO_TEST(test_mkdir_and_list),
+		TRIO_TEST(test_rm),
+		TRIO_TEST(test_paths),
+		TRIO_TEST(test_relative_paths),
+		TRIO_TEST(test_home),
+		TRIO_TEST(test_requests),
+		TRIO_TEST(test_partial_requests),
+		TRIO_TEST(test_directory_part),
+		TRIO_TEST(test_domain_requests),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
