@@ -17,7 +17,7 @@
 #define OUT_KEEP  4096u	      /* an empty buffer of more is given back */
 #define OUT_CHUNK (64u << 10) /* events become bytes this many at a time */
 
-void conn_dirty(struct xs_conn *conn)
+static void conn_dirty(struct xs_conn *conn)
 {
 	if (conn->dirty)
 		return;
@@ -25,10 +25,16 @@ void conn_dirty(struct xs_conn *conn)
 	DL_APPEND2(conn->srv->dirty, conn, dirty_prev, dirty_next);
 }
 
-static void conn_kill(struct xs_conn *conn)
+void conn_kill(struct xs_conn *conn)
 {
 	conn->dead = true;
 	conn_dirty(conn);
+}
+
+void conn_wants_write(struct xs_conn *conn)
+{
+	if (!(conn->interest & EPOLLOUT))
+		conn_dirty(conn);
 }
 
 bool conn_full(const struct xs_conn *conn)
@@ -88,7 +94,7 @@ void conn_send(struct xs_conn *conn, const struct xsd_sockmsg *hdr, const void *
 		memcpy(conn->out + conn->out_len + sizeof(h), data, len);
 	conn->out_len += sizeof(h) + len;
 	conn_charge(conn, sizeof(h) + len);
-	conn_dirty(conn);
+	conn_wants_write(conn);
 }
 
 /* Complete requests in the buffer, while the client takes the replies. */

@@ -48,7 +48,10 @@ int conn_new(struct xs_server *srv, int fd, struct xs_domain *dom);
 /* Its watches and transactions end with it. */
 void conn_free(struct xs_conn *conn);
 
-void conn_dirty(struct xs_conn *conn);
+/* It ends when the server settles. */
+void conn_kill(struct xs_conn *conn);
+/* It is written to when the server settles, or when the socket takes more. */
+void conn_wants_write(struct xs_conn *conn);
 bool conn_full(const struct xs_conn *conn);
 void conn_charge(struct xs_conn *conn, size_t bytes);
 void conn_uncharge(struct xs_conn *conn, size_t bytes);

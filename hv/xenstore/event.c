@@ -83,7 +83,7 @@ void event_add(struct xs_server *srv, struct xs_watch *w, const char *path, size
 
 	if (conn->dead || w->collapsed)
 		return;
-	conn_dirty(conn);
+	conn_wants_write(conn);
 	if (event_append(srv, w, path, len, !conn_full(conn)))
 		return;
 	event_drop_all(srv, w);
@@ -91,7 +91,7 @@ void event_add(struct xs_server *srv, struct xs_watch *w, const char *path, size
 	if (event_append(srv, w, path, strlen(path), true))
 		w->collapsed = true;
 	else
-		conn->dead = true; /* no memory: rather no client than one that waits */
+		conn_kill(conn); /* no memory: rather no client than one that waits */
 }
 
 size_t event_take(struct xs_server *srv, struct xs_conn *conn, char *buf, size_t size)

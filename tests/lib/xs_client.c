@@ -50,6 +50,10 @@ void client_open(struct xs_bed *bed, struct xs_client *c, domid_t domid)
 	assert_int_equal(xs_server_connect(bed->srv, fds[0], domid), 0);
 	c->bed = bed;
 	c->fd = fds[1];
+	/* now: a test that fails allocations means the server's */
+	c->events_cap = 16;
+	c->events = malloc(c->events_cap * sizeof(*c->events));
+	assert_non_null(c->events);
 }
 
 void client_close(struct xs_client *c)
@@ -102,7 +106,7 @@ int client_recv(struct xs_client *c, struct xs_msg *m)
 static void client_keep_event(struct xs_client *c, const struct xs_msg *m)
 {
 	if (c->nevents == c->events_cap) {
-		c->events_cap = c->events_cap ? 2 * c->events_cap : 16;
+		c->events_cap *= 2;
 		c->events = realloc(c->events, c->events_cap * sizeof(*c->events));
 		assert_non_null(c->events);
 	}
