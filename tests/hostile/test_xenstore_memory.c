@@ -308,7 +308,7 @@ static void test_introduce_without_memory(void **state)
 static void test_xsa_418(void **state)
 {
 	struct xs_trio *f = *state;
-	char path[XENSTORE_ABS_PATH_MAX + 1] = "", deep[xs_quota_default.path_len + 1];
+	char path[XENSTORE_ABS_PATH_MAX + 1] = "", deep[1024 + 3] = "/local/domain/1";
 
 	for (size_t i = 0; i < XENSTORE_ABS_PATH_MAX; i += 2)
 		memcpy(path + i, "/d", 3);
@@ -316,9 +316,7 @@ static void test_xsa_418(void **state)
 	assert_int_equal(c_write(&f->dom0, path, "x"), 0);
 	assert_int_equal(c_rm(&f->dom0, "/d"), 0);
 	assert_int_equal(c_read(&f->dom0, path), -ENOENT);
-	memset(deep, 0, sizeof(deep));
-	(void)strcpy(deep, "/local/domain/1");
-	for (size_t i = 15; i + 2 < sizeof(deep); i += 2)
+	for (size_t i = 15; i + 2 <= xs_quota_default.path_len; i += 2)
 		memcpy(deep + i, "/d", 3);
 	assert_int_equal(c_write(&f->d1, deep, "x"), 0);
 	assert_int_equal(c_begin(&f->d1), 0);
