@@ -106,6 +106,18 @@ static int set_burst(struct disk_scan *s, const char *value)
 	return err;
 }
 
+static int set_direct(struct disk_scan *s, const char *value)
+{
+	bool on = !strcmp(value, "on");
+
+	if (!on && strcmp(value, "off"))
+		return disk_why(s, -EINVAL,
+				"direct '%.80s' is unknown: on or off would be right",
+				value);
+	return disk_set_tristate(s, "direct", &s->d->direct, on ? DISK_YES : DISK_NO,
+				 "on", "off");
+}
+
 static int set_sector_size(struct disk_scan *s, const char *value)
 {
 	uint32_t v = !strcmp(value, "512") ? 512 : !strcmp(value, "4096") ? 4096 : 0;
@@ -137,6 +149,7 @@ static const struct disk_key keys[] = {
 	{ "script", set_script },
 	{ "specification", set_specification },
 	{ "sector-size", set_sector_size },
+	{ "direct", set_direct },
 	{ "iops", set_iops },
 	{ "bps", set_bps },
 	{ "burst", set_burst },
@@ -276,6 +289,8 @@ int disk_spec_check(struct disk_spec *d, char **why)
 			d->vdev);
 	if (choose_driver(&s) || check_target(&s))
 		return s.err;
+	if (d->direct_io_safe && d->direct == DISK_NO)
+		return disk_why(&s, -EINVAL, "direct-io-safe and direct=off contradict");
 	if (d->burst_ms && !d->iops && !d->bps)
 		return disk_why(&s, -EINVAL, "burst is given without iops= or bps=");
 	return 0;

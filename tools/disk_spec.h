@@ -59,6 +59,7 @@ struct disk_spec {
 	bool removable;
 	bool direct_io_safe;
 	enum disk_tristate discard;
+	enum disk_tristate direct; /* unset: the backend's default, O_DIRECT */
 	enum disk_tristate trusted;
 	uint32_t sector_size; /* 512, 4096, or 0: the driver's choice */
 	uint64_t iops;	      /* 0: no limit */

@@ -170,7 +170,8 @@ static int write_backend(const struct disk_xs *d, xenstore_tx_t tx,
 	put(&err, p, tx, dir, "params", "%s", s->target);
 	put(&err, p, tx, dir, "driver", "%s", s->driver);
 	put(&err, p, tx, dir, "discard-enable", "%d", discard);
-	put(&err, p, tx, dir, "direct-io-safe", "%d", s->direct_io_safe);
+	if (s->direct_io_safe || s->direct != DISK_UNSET)
+		put(&err, p, tx, dir, "direct-io-safe", "%d", s->direct != DISK_NO);
 	if (s->options)
 		put(&err, p, tx, dir, "options", "%s", s->options);
 	if (s->sector_size)
