@@ -122,16 +122,20 @@ static int run_list(struct cli *c)
 
 struct disks {
 	struct disk_xs disk[DISKS_MAX];
+	bool used[DISKS_MAX]; /* a backend has looked at it, and may answer */
 	unsigned n;
 };
 
 static int note_disk(struct cli *c, struct disk_xs *d, bool served, void *arg)
 {
 	struct disks *disks = arg;
+	bool used = served && disk_xs_state(d) != XenbusStateInitialising;
 
 	(void)c;
-	if (served && disks->n < DISKS_MAX && !disk_xs_close(d))
-		disks->disk[disks->n++] = *d;
+	if (!served || disks->n == DISKS_MAX || disk_xs_close(d))
+		return 0;
+	disks->used[disks->n] = used;
+	disks->disk[disks->n++] = *d;
 	return 0;
 }
 
@@ -149,10 +153,11 @@ static void remove_disks(struct cli *c, struct disks *disks)
 	uint32_t wait_ms = 3000;
 
 	for (unsigned i = 0; i < disks->n; i++) {
-		/* one backend that does not answer is waited for, not each disk */
-		int err = disk_xs_wait(&disks->disk[i], wait_ms, closed, NULL);
+		int err;
 
-		if (err)
+		/* one backend that does not answer is waited for, not each disk */
+		if (disks->used[i] &&
+		    disk_xs_wait(&disks->disk[i], wait_ms, closed, NULL))
 			wait_ms = 0;
 		err = disk_xs_remove(&disks->disk[i]);
 		if (err)
