@@ -247,7 +247,7 @@ static void raise_limits(void)
 static const char doc[] =
 	"Serves the virtual disks that the toolstack made for a driver domain.\v"
 	"Attach disks with `tandem block-attach GUEST "
-	"'target=...,vdev=xvda,backend=NAME'`.";
+	"'vdev=xvda,backend=NAME,target=...'`.";
 
 int main(int argc, char **argv)
 {

@@ -10,9 +10,18 @@
 
 #include "tools/cli.h"
 #include "tools/cmds.h"
+#include "tools/image.h"
 
-const struct verb *const verb_groups[] = { verbs_domain, verbs_block, verbs_export,
-					   verbs_xs,	 verbs_info,  NULL };
+static const struct verb verbs_image[] = {
+	{ .name = "image",
+	  .summary = "create, convert and check disk images",
+	  .run_raw = image_main },
+	{ 0 },
+};
+
+const struct verb *const verb_groups[] = { verbs_domain, verbs_block, verbs_image,
+					   verbs_export, verbs_xs,    verbs_info,
+					   NULL };
 
 static void usage_error(struct cli *c, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -1,11 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # The block verbs against a real backend, and against one that misbehaves.
+# shellcheck disable=SC2086 # paths of xenstore contain no blanks
 # shellcheck source=tests/lib/common.sh
 . "$(dirname "$0")/../lib/common.sh"
 
 img=$work/disk.img
 truncate -s 8M "$img" "$work/other.img"
+
+# values PATH...: on one line
+values() { xenstore-read "$@" | tr "\n" " " | sed "s/ \$//"; }
 
 state_of() { json ".[] | select(.vdev == \"$2\") | .state_name" tandem block-list "$1" --json; }
 
@@ -17,17 +21,19 @@ attach_and_list() {
 		"format=raw,vdev=xvda,access=rw,backend=drv0,iops=1K,target=$img"
 	is "state" InitWait "$(state_of guest0 xvda)"
 	is "frontend: backend" "$be" "$(xenstore-read $fe/backend)"
-	is "frontend: keys" "$b 1 51712 disk" "$(echo $(xenstore-read $fe/backend-id \
-		$fe/state $fe/virtual-device $fe/device-type))"
-	is "backend: keys" "$fe $g 1 xvda w $img uring phy 1 0 1024" \
-		"$(echo $(xenstore-read $be/{frontend,frontend-id,online,dev,mode,params} \
-			$be/{driver,type,discard-enable,direct-io-safe,throttle-iops}))"
+	is "frontend: keys" "$b 1 51712 disk" "$(values $fe/backend-id \
+		$fe/state $fe/virtual-device $fe/device-type)"
+	is "backend: keys" "$fe $g 1 xvda w $img uring phy 1 1024" \
+		"$(values $be/{frontend,frontend-id,online,dev,mode,params} \
+			$be/{driver,type,discard-enable,throttle-iops})"
 	matches "permissions" "n$g,r$b" "$(xenstore-ls -f -p /local/domain/$g | grep '51712 ')"
 	matches "permissions" "n$b,r$g" "$(xenstore-ls -f -p /local/domain/$b | grep '51712 ')"
+	is "O_DIRECT is the backend's choice" "" "$(xenstore-read $be/direct-io-safe 2>/dev/null)"
 	bad 'guest0 has that device .51712. already' \
 		tandem block-attach guest0 "backend=drv0,$img,,xvda"
 	bad 'already' tandem block-attach guest0 "backend=drv0,$img,,51712"
-	ok tandem block-attach guest0 backend=drv0 backendtype=ram vdev=xvdb target=4M
+	ok tandem block-attach guest0 backend=drv0 backendtype=ram vdev=xvdb direct=off target=4M
+	is "direct=off" 0 "$(xenstore-read ${be%51712}51728/direct-io-safe)"
 	is "two disks" "xvda uring xvdb ram" \
 		"$(json 'map(.vdev, .driver) | join(" ")' tandem block-list guest0 --json)"
 	matches "block-list" "xvda +51712 +$b +InitWait +uring +w +.* +$img" \
@@ -96,7 +102,7 @@ silent() {
 	tandem block-detach --wait 0.2 guest0 xvda 2>"$work/err"
 	is "a silent backend" 2 $?
 	matches "says so" '--force' "$(cat "$work/err")"
-	is "asked to close" "0 5" "$(echo $(xenstore-read $be/online $be/state))"
+	is "asked to close" "0 5" "$(values $be/online $be/state)"
 	ok tandem block-detach guest0 xvda --force
 	# one that closes at once, without a word
 	(wait_for 5 xenstore-read $be/state && xenstore-write $be/state 6) &

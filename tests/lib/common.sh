@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034 # set here, used by the tests
 # SPDX-License-Identifier: MIT
 # What end-to-end tests share: a hypervisor in a directory of its own, checks
 # that name what differs, and an end that leaves nothing behind.

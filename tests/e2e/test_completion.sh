@@ -1,0 +1,64 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Completion for bash, as bash would call it.
+# shellcheck source=tests/lib/common.sh
+. "$(dirname "$0")/../lib/common.sh"
+here=$(dirname "$0")
+# shellcheck source=/dev/null
+[ -r /usr/share/bash-completion/bash_completion ] && {
+	set +u
+	. /usr/share/bash-completion/bash_completion
+}
+set +u
+# shellcheck source=tools/completion/tandem
+. "$here/../../tools/completion/tandem"
+compopt() { :; } # works only while bash itself completes
+
+# completes WORD...: what follows `tandem WORD...`, the last being completed
+completes() {
+	COMP_WORDS=("$TANDEM" "$@")
+	COMP_CWORD=$#
+	COMP_LINE="${COMP_WORDS[*]}"
+	COMP_POINT=${#COMP_LINE}
+	COMP_TYPE=9
+	_tandem "$TANDEM"
+	echo "${COMPREPLY[*]}"
+}
+
+sorted() { tr ' ' '\n' | sort -u | tr '\n' ' ' | sed 's/ $//'; }
+
+is "verbs" "block-attach block-detach block-list block-resize" "$(completes block)"
+matches "all verbs" '(^| )create .*list .*xs' "$(completes '')"
+is "options before the verb" "--dir= --help --version" "$(completes -- | sorted)"
+is "options of a verb" "--json" "$(completes list --j)"
+is "options of a verb" "--count= --help --json" "$(completes xs watch -- | sorted)"
+is "the xs family" "read rm" "$(completes xs r | sorted)"
+is "image" "check" "$(completes image ch)"
+matches "image's options" '--size' "$(completes image create --s)"
+is "without a hypervisor" "" "$(completes destroy '')"
+
+hvd_start
+ok tandem create guest0
+ok tandem create guest1
+ok tandem create drv0
+ok tandem block-attach --wait 0 guest0 'vdev=xvda,target=/i'
+ok tandem block-attach --wait 0 guest0 'vdev=xvdb,target=/j'
+is "domains" "guest0 guest1" "$(completes destroy g)"
+is "behind an option with a value" "guest0 guest1" "$(completes block-detach --wait 3 g)"
+is "disks" "xvda xvdb" "$(completes block-detach guest0 '')"
+is "a disk of none" "" "$(completes block-detach guest1 '')"
+is "export: domains" "guest0/ guest1/" "$(completes export gu)"
+is "export: disks" "guest0/xvda guest0/xvdb" "$(completes export guest0/)"
+is "disk keys" "vdev=" "$(completes block-attach guest0 vd)"
+is "disk keys behind a comma" "vdev=xvdc,sector-size=" \
+	"$(completes block-attach guest0 vdev=xvdc,se)"
+is "disk values" "vdev=xvdc,format=zstd" \
+	"$(completes block-attach guest0 vdev=xvdc,format=z)"
+is "backends" "vdev=xvdc,backend=drv0" \
+	"$(completes block-attach guest0 vdev=xvdc,backend=d)"
+is "target= takes the rest" "" "$(completes block-attach guest0 vdev=xvdc,target=/a,se)"
+dir=$TANDEM_DIR
+export TANDEM_DIR=/nonexistent
+is "--dir" "guest0 guest1" "$(completes --dir="$dir" destroy g)"
+is "another --dir" "" "$(completes --dir=/nowhere destroy g)"
+finish

@@ -1,0 +1,64 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# The man pages are clean, and every option that --help shows is in its page.
+# Arguments: the folder of the pages, the folder of the programs.
+set -uo pipefail
+pages=$1 programs=$2
+failures=0
+
+fail() {
+	echo "FAIL $*"
+	failures=$((failures + 1))
+}
+
+command -v mandoc >/dev/null || {
+	echo "mandoc is not installed"
+	exit 77
+}
+
+for page in "$pages"/*.[1-8]; do
+	lint=$(mandoc -Tlint -W warning "$page" 2>&1) || fail "$lint"
+done
+
+# shown PAGE: its text
+shown() { mandoc -Tascii "$pages/$1" | col -b | tr -s ' \n\t' ' '; }
+
+# covers PAGE COMMAND...: each option, with its dashes, is a word of the page
+covers() {
+	local page=$1 text option n=0
+	shift
+	text=$(shown "$page")
+	for option in $("$@" --help | grep -oE -- '(^|[ ,])--[a-z][a-z-]*' | tr -d ' ,' | sort -u); do
+		n=$((n + 1))
+		# "--json" may stand as "-j, --json", "[--json]" or "--wait=SECONDS"
+		[[ $text =~ (^|[ \[])"$option"($|[] =,.;:|]) ]] || fail "$page: no $option of $*"
+	done
+	[ $n -gt 0 ] || fail "$* --help shows no option"
+}
+
+verbs=$("$programs/tandem" --help | sed -nE 's/^  ([a-z][a-z-]*( [a-z]+)?)  .*/\1/p')
+[ "$(wc -l <<<"$verbs")" -ge 17 ] || fail "verbs not found: $verbs"
+page=$(shown tandem.1)
+while read -r verb; do
+	[[ $page == *"$verb"* ]] || fail "tandem.1: no $verb"
+	[ "$verb" = image ] && continue
+	# shellcheck disable=SC2086
+	covers tandem.1 "$programs/tandem" $verb
+done <<<"$verbs"
+covers tandem.1 "$programs/tandem"
+covers tandem-hvd.8 "$programs/tandem-hvd"
+covers tandem-blkback.8 "$programs/tandem-blkback"
+for verb in create convert info check commit; do
+	covers tandem-image.1 "$programs/tandem" image $verb
+done
+
+# Every key of the disk syntax is in tandem-disk(5).
+page=$(shown tandem-disk.5)
+keys=$(sed -nE 's/^\t\{ "([a-z_-]+)", .*/\1/p' "$pages/../../tools/disk_keys.c")
+[ "$(wc -w <<<"$keys")" -ge 19 ] || fail "keys not found: $keys"
+for key in $keys; do
+	[[ $page =~ (^|[ ])"$key"($|[ =,;]) ]] || fail "tandem-disk.5: no $key"
+done
+
+echo "$failures failed"
+exit $((failures > 0))
