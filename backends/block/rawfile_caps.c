@@ -57,11 +57,12 @@ int rawfile_refresh(struct blkdrv *dev)
 /* ------------------------------------------------------------------ direct */
 
 /* Is the page cache used whatever the flag says? */
-static bool rawfile_in_memory(int fd)
+static bool rawfile_in_memory(const struct rawfile *f)
 {
 	struct statfs fs;
 
-	return !fstatfs(fd, &fs) &&
+	/* a device's node lies in a tmpfs, its blocks do not */
+	return !f->blockdev && !fstatfs(f->fd, &fs) &&
 	       (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC);
 }
 
@@ -73,7 +74,7 @@ static void rawfile_undirect(struct rawfile *f, const char *reason)
 	(void)fcntl(f->fd, F_SETFL, flags & ~O_DIRECT);
 	f->drv.info.direct = false;
 	f->off_align = 1;
-	log_warn("%s: %s: no direct I/O, the page cache is used", f->name, reason);
+	log_warn("%s: no direct I/O (%s): the page cache is used", f->name, reason);
 }
 
 /* Kernels before 6.1 do not tell: the smallest read that works does. */
@@ -114,13 +115,13 @@ static void rawfile_direct(struct rawfile *f, bool wanted)
 	f->drv.info.direct = flags >= 0 && (flags & O_DIRECT);
 	if (!f->drv.info.direct && !wanted)
 		return;
-	if (!f->drv.info.direct || rawfile_in_memory(f->fd)) {
-		rawfile_undirect(f, "its file system has none");
+	if (!f->drv.info.direct || rawfile_in_memory(f)) {
+		rawfile_undirect(f, "not on this file system");
 		return;
 	}
 	rawfile_direct_align(f, &mem, &off);
 	if (!mem || !off) {
-		rawfile_undirect(f, "its file system has none for this file");
+		rawfile_undirect(f, "not for this file");
 	} else if (mem > ALIGN_MAX || off > f->drv.info.sector_size) {
 		rawfile_undirect(f, "sector-size is smaller than direct I/O needs");
 	} else {
