@@ -16,6 +16,7 @@
 #include "backends/block/zimage/overlay.h"
 #include "backends/block/zimage/zwriter.h"
 #include "tests/lib/blkrig.h"
+#include "tests/lib/loopdev.h"
 
 static const struct blkcase cases[] = {
 	{ .name = "ram", .driver = "ram" },
@@ -50,6 +51,21 @@ static const struct blkcase cases[] = {
 	  .direct = true,
 	  .options = "mem-align=4096" },
 	{ .name = "aio, tmpfs", .driver = "aio", .place = PLACE_MEMORY },
+	{ .name = "uring, block device",
+	  .driver = "uring",
+	  .place = PLACE_LOOP,
+	  .direct = true,
+	  .sector_size = 512 },
+	{ .name = "uring, block device, 4096-byte blocks",
+	  .driver = "uring",
+	  .place = PLACE_LOOP,
+	  .direct = true,
+	  .sector_size = 4096 },
+	{ .name = "aio, block device, 4096-byte blocks",
+	  .driver = "aio",
+	  .place = PLACE_LOOP,
+	  .direct = true,
+	  .sector_size = 4096 },
 	{ .name = "fault on ram", .driver = "fault", .options = "inner=ram" },
 	{ .name = "fault on uring",
 	  .driver = "fault",
@@ -116,6 +132,15 @@ static void blkcase_compress(int fd)
 	assert_int_equal(zwriter_run(&w, &where), 0);
 }
 
+const char *blkcase_impossible(const struct blkcase *c)
+{
+	if (!blkdrv_find(c->driver))
+		return "no such driver in this build";
+	if (c->place == PLACE_LOOP && access("/dev/loop-control", R_OK | W_OK))
+		return "loop devices are root's";
+	return NULL;
+}
+
 struct blkcase_dev *blkcase_open(const struct blkcase *c)
 {
 	struct blkcase_dev *d = calloc(1, sizeof(*d));
@@ -124,8 +149,10 @@ struct blkcase_dev *blkcase_open(const struct blkcase *c)
 				   .options = c->options,
 				   .direct = c->direct,
 				   .sector_size = c->sector_size };
+	char loop[32];
 	int fd;
 
+	d->loop = -1;
 	if (c->place != PLACE_NONE) {
 		blkcase_mkdir(c->place, d->dir, sizeof(d->dir));
 		snprintf(d->path, sizeof(d->path), "%s/image", d->dir);
@@ -138,8 +165,15 @@ struct blkcase_dev *blkcase_open(const struct blkcase *c)
 		close(fd);
 		p.target = d->path;
 	}
+	if (c->place == PLACE_LOOP) {
+		d->loop = loopdev_attach(d->path, c->sector_size, loop, sizeof(loop));
+		assert_true(d->loop >= 0);
+		p.target = loop;
+	}
 	d->dev = blkrig_open(&p);
 	assert_int_equal(d->dev->info.size, BLKCASE_SIZE);
+	if (c->place == PLACE_LOOP)
+		assert_true(d->dev->info.direct);
 	return d;
 }
 
@@ -148,6 +182,8 @@ void blkcase_close(struct blkcase_dev *d)
 	char overlay[PATH_MAX + sizeof(OVERLAY_SUFFIX)];
 
 	blkrig_close(d->dev);
+	if (d->loop >= 0)
+		close(d->loop);
 	if (d->path[0]) {
 		unlink(d->path);
 		snprintf(overlay, sizeof(overlay), "%s%s", d->path, OVERLAY_SUFFIX);

@@ -7,7 +7,8 @@
 
 #include "backends/block/blkdrv.h"
 
-enum blkcase_place { PLACE_NONE, PLACE_DISK, PLACE_MEMORY };
+/* LOOP: a loop device over a file on disk, with blocks of sector_size. */
+enum blkcase_place { PLACE_NONE, PLACE_DISK, PLACE_MEMORY, PLACE_LOOP };
 
 struct blkcase {
 	const char *name, *driver, *options;
@@ -19,11 +20,15 @@ struct blkcase {
 struct blkcase_dev {
 	struct blkdrv *dev;
 	char dir[PATH_MAX / 2], path[PATH_MAX]; /* "": none */
+	int loop;				/* >= 0: keeps the device */
 };
 
 #define BLKCASE_SIZE (16u << 20)
 
 const struct blkcase *blkcase_nth(unsigned i); /* NULL at the end */
+
+/* NULL, or why this case cannot run here. */
+const char *blkcase_impossible(const struct blkcase *c);
 
 /* A device of that kind, all zeroes. Fails the test if that cannot be. */
 struct blkcase_dev *blkcase_open(const struct blkcase *c);
