@@ -21,42 +21,19 @@
 
 static const char *spec = "proc";
 
-struct fixture {
-	struct hvd hvd;
-	domid_t front_id, back_id;
-	struct plat *front, *back;
-};
-
 static int setup(void **state)
 {
-	struct fixture *f = calloc(1, sizeof(*f));
-	int id;
-
-	*state = f;
-	if (!f || hvd_start(&f->hvd))
-		return -1;
-	id = hvd_domain(&f->hvd, "front");
-	f->front_id = (domid_t)id;
-	f->back_id = (domid_t)hvd_domain(&f->hvd, "back");
-	return id < 0 || hvd_plat(spec, f->front_id, &f->front) ||
-	       hvd_plat(spec, f->back_id, &f->back);
+	return hvd_pair_new(spec, (struct hvd_pair **)state);
 }
 
 static int teardown(void **state)
 {
-	struct fixture *f = *state;
-	int err;
-
-	plat_close(f->front);
-	plat_close(f->back);
-	err = hvd_stop(&f->hvd);
-	free(f);
-	return err;
+	return hvd_pair_free(*state);
 }
 
 static void test_who(void **state)
 {
-	struct fixture *f = *state;
+	struct hvd_pair *f = *state;
 	const char *what = NULL;
 	struct plat *p;
 
@@ -73,7 +50,7 @@ static void test_who(void **state)
 static void test_arena(void **state)
 {
 	static const uint8_t zeros[PLAT_PAGE_SIZE];
-	struct fixture *f = *state;
+	struct hvd_pair *f = *state;
 	struct gnttab_arena *a;
 
 	assert_int_equal(gnttab_arena_new(f->front, f->back_id, 700, false, &a), 0);
@@ -99,7 +76,7 @@ static void test_arena(void **state)
 
 static void test_map(void **state)
 {
-	struct fixture *f = *state;
+	struct hvd_pair *f = *state;
 	struct gnttab_arena *a;
 	struct gnttab_mapper *m;
 	grant_ref_t refs[4];
@@ -126,7 +103,7 @@ static void test_map(void **state)
 
 static void test_map_errors(void **state)
 {
-	struct fixture *f = *state;
+	struct hvd_pair *f = *state;
 	struct gnttab_arena *a, *other;
 	struct gnttab_mapper *m;
 	grant_ref_t refs[2];
@@ -156,7 +133,7 @@ static void test_map_errors(void **state)
 
 static void test_end_access(void **state)
 {
-	struct fixture *f = *state;
+	struct hvd_pair *f = *state;
 	struct gnttab_mapper *m, *m2;
 	struct gnttab_arena *a;
 	grant_ref_t ref;
@@ -195,7 +172,7 @@ static void test_end_access(void **state)
 
 static void test_readonly(void **state)
 {
-	struct fixture *f = *state;
+	struct hvd_pair *f = *state;
 	struct gnttab_arena *a;
 	struct gnttab_mapper *m;
 	void *addr;
@@ -217,7 +194,7 @@ static void test_readonly(void **state)
 /* Pages stay what they were for whoever has them mapped when the arena goes. */
 static void test_arena_free_mapped(void **state)
 {
-	struct fixture *f = *state;
+	struct hvd_pair *f = *state;
 	struct gnttab_arena *a, *b;
 	struct gnttab_mapper *m;
 	grant_ref_t refs[2];
@@ -245,7 +222,7 @@ static void test_arena_free_mapped(void **state)
 
 static void test_ring(void **state)
 {
-	struct fixture *f = *state;
+	struct hvd_pair *f = *state;
 	struct gnttab_arena *a, *b;
 	struct gnttab_mapper *m;
 	grant_ref_t refs[4];
@@ -289,7 +266,7 @@ static void test_ring(void **state)
 
 static void test_region(void **state)
 {
-	struct fixture *f = *state;
+	struct hvd_pair *f = *state;
 	struct gnttab_arena *a;
 	struct gnttab_mapper *m;
 	void *addr, *base;
@@ -315,7 +292,7 @@ static void test_region(void **state)
 
 static void test_evtchn(void **state)
 {
-	struct fixture *f = *state;
+	struct hvd_pair *f = *state;
 	struct evtchn *fe, *be, *none;
 
 	assert_int_equal(evtchn_alloc_unbound(f->front, f->back_id, &fe), 0);
@@ -350,7 +327,7 @@ static void test_evtchn(void **state)
 
 static void test_evtchn_errors(void **state)
 {
-	struct fixture *f = *state;
+	struct hvd_pair *f = *state;
 	struct evtchn *mine, *ch;
 
 	assert_int_equal(evtchn_alloc_unbound(f->front, f->front_id, &mine), 0);
@@ -373,7 +350,7 @@ static void test_evtchn_errors(void **state)
 /* The end that stays survives the other's death, and the next one may bind. */
 static void test_evtchn_rebind(void **state)
 {
-	struct fixture *f = *state;
+	struct hvd_pair *f = *state;
 	struct evtchn *fe, *be;
 
 	assert_int_equal(evtchn_alloc_unbound(f->front, f->back_id, &fe), 0);
@@ -401,7 +378,7 @@ static void test_evtchn_rebind(void **state)
 
 static void test_close_frees_all(void **state)
 {
-	struct fixture *f = *state;
+	struct hvd_pair *f = *state;
 	struct gnttab_mapper *m;
 	struct gnttab_arena *a;
 	struct evtchn *ch;

@@ -136,6 +136,72 @@ int hvd_plat(const char *spec, domid_t id, struct plat **plat)
 	return plat_open(spec, name, plat, NULL);
 }
 
+int hvd_pair_new(const char *spec, struct hvd_pair **pair)
+{
+	struct hvd_pair *p = calloc(1, sizeof(*p));
+	int front, back;
+
+	*pair = p;
+	if (!p || hvd_start(&p->hvd))
+		return -1;
+	front = hvd_domain(&p->hvd, "front");
+	back = hvd_domain(&p->hvd, "back");
+	if (front < 0 || back < 0)
+		return -1;
+	p->front_id = (domid_t)front;
+	p->back_id = (domid_t)back;
+	return hvd_plat(spec, p->front_id, &p->front) ||
+			       hvd_plat(spec, p->back_id, &p->back)
+		       ? -1
+		       : 0;
+}
+
+int hvd_pair_free(struct hvd_pair *p)
+{
+	int err;
+
+	plat_close(p->front);
+	plat_close(p->back);
+	err = hvd_stop(&p->hvd);
+	free(p);
+	return err;
+}
+
+int hvd_connect_as(domid_t id)
+{
+	char name[HVCALL_NAME_MAX];
+	int ctl = hvclient_connect(NULL, NULL, 0), conn = -1, err = ctl;
+	domid_t got;
+
+	if (ctl >= 0)
+		err = hvclient_domain_connect(ctl, id, NULL, &conn);
+	if (err >= 0)
+		err = hvclient_hello(conn, &got, name);
+	if (ctl >= 0)
+		close(ctl);
+	return err < 0 ? err : conn;
+}
+
+int hvd_call(int conn, uint32_t op, uint32_t domid, uint32_t id)
+{
+	struct hvcall call = { .op = op, .domid = domid, .id = id };
+	int fds[HVCALL_MAX_FDS], nfds, err;
+	struct hvreply reply;
+
+	err = hvclient_call(conn, &call, &reply, fds, &nfds);
+	while (nfds > 0)
+		close(fds[--nfds]);
+	return err;
+}
+
+uint64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
 bool fd_readable(int fd, int ms)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };

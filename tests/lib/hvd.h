@@ -32,6 +32,26 @@ int hvd_domain(struct hvd *h, const char *name);
 int hvd_domain_destroy(struct hvd *h, domid_t id);
 /* Opens a platform as domain `id`: spec as plat_open(). 0 or -errno. */
 int hvd_plat(const char *spec, domid_t id, struct plat **plat);
+
+/* A hypervisor with two domains, "front" and "back", opened as `spec`: what most
+ * tests want. 0 or -1; free it in any case. */
+struct hvd_pair {
+	struct hvd hvd;
+	domid_t front_id, back_id;
+	struct plat *front, *back;
+};
+int hvd_pair_new(const char *spec, struct hvd_pair **pair);
+/* 0: the hypervisor ended well. */
+int hvd_pair_free(struct hvd_pair *pair);
+
+/*
+ * For hostile tests: a connection as domain `id` that has said hello, and calls on
+ * it by number. 0 or -errno.
+ */
+int hvd_connect_as(domid_t id);
+int hvd_call(int conn, uint32_t op, uint32_t domid, uint32_t id);
+
+uint64_t now_ms(void);
 /* Is `fd` readable within `ms`? */
 bool fd_readable(int fd, int ms);
 /* Descriptors that this process has open. */
