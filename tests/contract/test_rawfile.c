@@ -314,23 +314,34 @@ static void test_shrunk_below(void **state)
 
 /* ------------------------------------------------------------------ ENOSPC */
 
+static bool put(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool ok = fd >= 0 && write(fd, text, strlen(text)) >= 0;
+
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
+/* Root of a user namespace of one's own. False: not allowed. */
+static bool become_root(void)
+{
+	char uids[64], gids[64];
+
+	snprintf(uids, sizeof(uids), "0 %u 1", geteuid());
+	snprintf(gids, sizeof(gids), "0 %u 1", getegid());
+	return !unshare(CLONE_NEWUSER) && put("/proc/self/setgroups", "deny") &&
+	       put("/proc/self/uid_map", uids) && put("/proc/self/gid_map", gids);
+}
+
 /* A tmpfs of 2 MiB at dir, in a mount namespace of its own. False: not allowed. */
 static bool small_tmpfs(const char *dir)
 {
-	uid_t uid = geteuid();
-	char map[64];
-	int fd;
-
-	if (unshare(uid ? CLONE_NEWUSER | CLONE_NEWNS : CLONE_NEWNS))
+	if (geteuid() && !become_root())
 		return false;
-	if (uid) {
-		fd = open("/proc/self/uid_map", O_WRONLY);
-		snprintf(map, sizeof(map), "0 %u 1", uid);
-		if (fd < 0 || write(fd, map, strlen(map)) < 0)
-			return false;
-		close(fd);
-	}
-	return !mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) &&
+	return !unshare(CLONE_NEWNS) &&
+	       !mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) &&
 	       !mount("tandem", dir, "tmpfs", 0, "size=2m");
 }
 
