@@ -131,6 +131,11 @@ static int no_hypervisor(struct cli *c, const char *path, int err)
 	return cli_fail(c, "%s: %s", path, strerror(-err));
 }
 
+const char *cli_strerror(int err)
+{
+	return err == -ENOTCONN ? "the hypervisor is gone" : strerror(-err);
+}
+
 int cli_need_hv(struct cli *c)
 {
 	char path[512] = "";
@@ -192,5 +197,5 @@ int cli_find_domain(struct cli *c, const char *name, struct cli_domain *dom)
 	}
 	if (err == -ENOENT)
 		return cli_fail(c, "there is no domain '%.64s': see tandem list", name);
-	return err ? cli_fail(c, "the hypervisor: %s", strerror(-err)) : 0;
+	return err ? cli_fail(c, "asking for the domains: %s", cli_strerror(err)) : 0;
 }

@@ -89,6 +89,8 @@ struct cli_domain {
 	char name[HVCALL_NAME_MAX];
 };
 
+/* What a failed call to the hypervisor or to xenstore means. */
+const char *cli_strerror(int err);
 /* By name or by decimal id. 0, or 2 after saying so. */
 int cli_find_domain(struct cli *c, const char *name, struct cli_domain *dom);
 /* The first domain with an id of at least `from`: 0, -ENOENT, -errno. */

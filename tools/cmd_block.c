@@ -66,7 +66,7 @@ static int wait_for_backend(struct cli *c, const struct disk_xs *d,
 				  spec->vdev, c->wait_ms / 1000.0, d->backend,
 				  target_hint(spec));
 	else if (err)
-		status = cli_fail(c, "%s: xenstore: %s", spec->vdev, strerror(-err));
+		status = cli_fail(c, "%s: xenstore: %s", spec->vdev, cli_strerror(err));
 	else if (a.error)
 		status = cli_fail(c, "%s: %s%s", spec->vdev, a.error, target_hint(spec));
 	else if (a.state >= XenbusStateClosing && a.state <= XenbusStateClosed)
@@ -90,14 +90,14 @@ int cli_attach(struct cli *c, const struct cli_domain *dom, const struct disk_sp
 		return cli_fail(c, "%s: %s has that device (%u) already", spec->vdev,
 				dom->name, spec->devid);
 	if (err)
-		return cli_fail(c, "%s: xenstore: %s", spec->vdev, strerror(-err));
+		return cli_fail(c, "%s: xenstore: %s", spec->vdev, cli_strerror(err));
 	if (!c->wait_ms || !wait_for_backend(c, &d, spec))
 		return 0;
 	if (disk_xs_state(&d) != XenbusStateInitialising)
 		(void)disk_xs_wait(&d, 2000, backend_finished, NULL);
 	err = disk_xs_remove(&d);
-	if (err)
-		cli_warn(c, "%s: cannot take it back: %s", spec->vdev, strerror(-err));
+	if (err && err != -ENOTCONN) /* that was said */
+		cli_warn(c, "%s: cannot take it back: %s", spec->vdev, cli_strerror(err));
 	return CLI_EXIT_FAILURE;
 }
 
@@ -148,7 +148,7 @@ static int find_disk(struct cli *c, struct cli_domain *dom, struct disk_xs *d,
 		return CLI_EXIT_FAILURE;
 	err = disk_xs_find(d, c->plat, dom->id, devid);
 	if (err && err != -ENOENT)
-		return cli_fail(c, "xenstore: %s", strerror(-err));
+		return cli_fail(c, "xenstore: %s", cli_strerror(err));
 	*served = !err;
 	if (err && !disk_xs_exists(d))
 		return cli_fail(c, "%s has no device %s: see tandem block-list %s",
@@ -170,7 +170,7 @@ static int close_backend(struct cli *c, const struct disk_xs *d)
 				"removes it all the same",
 				c->argv[1], c->wait_ms / 1000.0);
 	if (err && err != -ENOENT)
-		return cli_fail(c, "%s: xenstore: %s", c->argv[1], strerror(-err));
+		return cli_fail(c, "%s: xenstore: %s", c->argv[1], cli_strerror(err));
 	return 0;
 }
 
@@ -186,7 +186,7 @@ static int run_detach(struct cli *c)
 	if (status)
 		return status;
 	err = disk_xs_remove(&d);
-	return err ? cli_fail(c, "%s: xenstore: %s", c->argv[1], strerror(-err)) : 0;
+	return err ? cli_fail(c, "%s: xenstore: %s", c->argv[1], cli_strerror(err)) : 0;
 }
 
 static bool stats_written(const struct disk_xs *d, void *arg)
@@ -263,7 +263,7 @@ static int run_resize(struct cli *c)
 		return cli_fail(c, "%s: the backend did not answer within %g s",
 				c->argv[1], c->wait_ms / 1000.0);
 	if (err)
-		return cli_fail(c, "%s: xenstore: %s", c->argv[1], strerror(-err));
+		return cli_fail(c, "%s: xenstore: %s", c->argv[1], cli_strerror(err));
 	return print_size(c, &d);
 }
 

@@ -16,7 +16,8 @@ int cli_attach(struct cli *c, const struct cli_domain *dom, const struct disk_sp
 int cli_request_stats(const struct disk_xs *d, uint32_t timeout_ms);
 /* The verb block-list, cmd_block_list.c. */
 int cli_block_list(struct cli *c);
-/* Calls fn for each device in the guest's directory, until it returns nonzero. */
+/* Calls fn for each device in the guest's directory, until it returns nonzero.
+ * What it returned, or -errno. */
 int cli_each_disk(struct cli *c, const struct cli_domain *dom,
 		  int (*fn)(struct cli *c, struct disk_xs *d, bool served, void *arg),
 		  void *arg);

@@ -26,7 +26,7 @@ int cli_each_disk(struct cli *c, const struct cli_domain *dom,
 	if (err == -ENOENT)
 		return 0;
 	if (err)
-		return cli_fail(c, "%s: %s", path, strerror(-err));
+		return err;
 	for (uint32_t i = 0; !status && i < n; i++) {
 		struct disk_xs d;
 		uint64_t devid;
@@ -157,6 +157,8 @@ int cli_block_list(struct cli *c)
 		status = cli_find_domain(c, c->argv[0], &dom);
 	if (!status)
 		status = cli_each_disk(c, &dom, add_disk, list);
+	if (status < 0)
+		status = cli_fail(c, "%s: %s", dom.name, cli_strerror(status));
 	if (!status && c->json)
 		return cli_print_json(c, list);
 	if (!status) {

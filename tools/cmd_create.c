@@ -206,7 +206,7 @@ static int create_domain(struct cli *c, const struct guest *g, struct cli_domain
 		return cli_fail(c, "there is a domain of that name or id already: %s",
 				g->name);
 	if (err)
-		return cli_fail(c, "%s: %s", g->name, strerror(-err));
+		return cli_fail(c, "%s: %s", g->name, cli_strerror(err));
 	dom->id = (domid_t)reply.domid;
 	snprintf(dom->name, sizeof(dom->name), "%s", g->name);
 	return 0;
@@ -222,12 +222,12 @@ static int start_program(struct cli *c, const struct guest *g,
 	if (!err)
 		err = spawn_program(g->exec, conn, g->name, s, &what);
 	if (err)
-		return cli_fail(c, "exec: %s: %s", what, strerror(-err));
+		return cli_fail(c, "exec: %s: %s", what, cli_strerror(err));
 	err = domain_record(c, dom->id, s);
 	if (!err)
 		return 0;
 	(void)spawn_end(s); /* cannot fail in a way that could be mended */
-	return cli_fail(c, "xenstore: %s", strerror(-err));
+	return cli_fail(c, "xenstore: %s", cli_strerror(err));
 }
 
 static int build(struct cli *c, const struct guest *g)
@@ -245,9 +245,9 @@ static int build(struct cli *c, const struct guest *g)
 	if (status) {
 		int err = domain_destroy(c, &dom);
 
-		if (err)
+		if (err && err != -ENOTCONN) /* that was said */
 			cli_warn(c, "%s: cannot take it back: %s", g->name,
-				 strerror(-err));
+				 cli_strerror(err));
 		return status;
 	}
 	if (!c->json)

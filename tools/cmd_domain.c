@@ -104,7 +104,7 @@ static int run_list(struct cli *c)
 		from = dom.id + 1u;
 	}
 	if (err != -ENOENT)
-		status = cli_fail(c, "the hypervisor: %s", strerror(-err));
+		status = cli_fail(c, "asking for the domains: %s", cli_strerror(err));
 	else if (c->json)
 		return cli_print_json(c, list);
 	else
@@ -160,8 +160,8 @@ static void remove_disks(struct cli *c, struct disks *disks)
 		    disk_xs_wait(&disks->disk[i], wait_ms, closed, NULL))
 			wait_ms = 0;
 		err = disk_xs_remove(&disks->disk[i]);
-		if (err)
-			cli_warn(c, "%s: %s", disks->disk[i].be_path, strerror(-err));
+		if (err && err != -ENOTCONN)
+			cli_warn(c, "%s: %s", disks->disk[i].be_path, cli_strerror(err));
 	}
 }
 
@@ -198,7 +198,7 @@ static int run_destroy(struct cli *c)
 		return cli_fail(c, "domain 0 is the hypervisor's own: it ends with "
 				   "tandem-hvd");
 	err = domain_destroy(c, &dom);
-	return err ? cli_fail(c, "%s: %s", dom.name, strerror(-err)) : 0;
+	return err ? cli_fail(c, "%s: %s", dom.name, cli_strerror(err)) : 0;
 }
 
 /* ----------------------------------------------------------- domid, domname */

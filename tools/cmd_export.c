@@ -65,7 +65,7 @@ static int check_disk(struct cli *c, const char *name)
 	if (err == -ENOENT)
 		return cli_fail(c, "%s has no device %s: see tandem block-list %s",
 				dom.name, slash + 1, dom.name);
-	return err ? cli_fail(c, "xenstore: %s", strerror(-err)) : 0;
+	return err ? cli_fail(c, "xenstore: %s", cli_strerror(err)) : 0;
 }
 
 static int run_export(struct cli *c)

@@ -35,8 +35,10 @@ static int count_all(struct cli *c, struct counts *n)
 		status = cli_each_disk(c, &dom, count_disk, n);
 		from = dom.id + 1u;
 	}
+	if (status < 0)
+		return cli_fail(c, "%s: %s", dom.name, cli_strerror(status));
 	if (!status && err != -ENOENT)
-		status = cli_fail(c, "the hypervisor: %s", strerror(-err));
+		status = cli_fail(c, "asking for the domains: %s", cli_strerror(err));
 	return status;
 }
 

@@ -11,9 +11,7 @@
 
 static int xs_fail(struct cli *c, const char *path, int err)
 {
-	if (err == -ENOTCONN)
-		return cli_fail(c, "the hypervisor is gone");
-	return cli_fail(c, "%.200s: %s", path, strerror(-err));
+	return cli_fail(c, "%.200s: %s", path, cli_strerror(err));
 }
 
 static int run_read(struct cli *c)

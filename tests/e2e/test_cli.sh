@@ -232,9 +232,33 @@ full_output() {
 	matches "says so" 'standard output' "$(cat "$work/err")"
 }
 
+# gone STATUS-FILE: the verb ended with 2 and one line
+gone() {
+	wait "$1"
+	is "$2 without its hypervisor" 2 $?
+	is "$2 says one line" 1 "$(wc -l <"$work/$2")"
+	matches "$2 says" 'hypervisor is gone' "$(cat "$work/$2")"
+}
+
+# shellcheck disable=SC2317 # wait_for calls it
+both_attached() { [ "$(tree | grep -c 'device/vbd/51712 ')" = 2 ]; }
+
 killed() {
+	local watch attach create
+	ok tandem create g
+	"$TANDEM" xs watch /a 2>"$work/watch" >"$work/events" &
+	watch=$!
+	"$TANDEM" block-attach g /i,,xvda 2>"$work/attach" &
+	attach=$!
+	"$TANDEM" create h "disk=['/i,,xvda']" 2>"$work/create" &
+	create=$!
+	wait_for 5 grep -q . "$work/events"
+	wait_for 5 both_attached
 	kill -9 "$hvd_pid"
 	wait "$hvd_pid" 2>/dev/null
+	gone $watch watch
+	gone $attach attach
+	gone $create create
 	bad 'no hypervisor answers there' tandem list
 }
 

@@ -50,6 +50,37 @@ attach_and_list() {
 	is "none is left" 0 "$(json length tandem block-list guest0 --json || true)"
 }
 
+# shellcheck disable=SC2317 # wait_for calls it
+connected() { [ "$(state_of "$1" xvda)" = Connected ]; }
+
+# While a frontend has the disk and reads from it all the time.
+in_use() {
+	local g
+	ok tandem block-attach guest0 "backend=drv0,vdev=xvda,target=$img"
+	background "$EXAMPLES/bench" guest0/xvda 4 60 >/dev/null 2>&1
+	wait_for 10 connected guest0 || fail "not connected"
+	is "size" $((8 << 20)) "$(json '.[0].size' tandem block-list guest0 --json)"
+	is "counters" true \
+		"$(json '.[0].stats.reads > 0' tandem block-list guest0 --json --stats)"
+	matches "counters" 'reads +[1-9]' "$(tandem block-list guest0 --stats)"
+	matches "not resized" '8M .8388608 bytes' "$(tandem block-resize guest0 xvda)"
+	truncate -s 16M "$img"
+	matches "resized" '16M .16777216 bytes' "$(tandem block-resize guest0 xvda)"
+	is "resize --json" 16777216 "$(json .size tandem block-resize guest0 xvda --json)"
+	is "still connected" Connected "$(state_of guest0 xvda)"
+	ok tandem block-detach guest0 xvda
+	is "detached under load" 0 "$(json length tandem block-list guest0 --json)"
+	end_pid "$bg"
+	# a guest that is destroyed with its disk in use
+	ok tandem create g4 "disk=['backend=drv0,$img,,xvda']"
+	g=$(tandem domid g4)
+	background "$EXAMPLES/bench" g4/xvda 4 60 >/dev/null 2>&1
+	wait_for 10 connected g4 || fail "not connected"
+	ok tandem destroy g4
+	is "nothing is left" "" "$(tree | grep "vbd/$g/")"
+	truncate -s 8M "$img"
+}
+
 # What the backend says is wrong reaches the person, and nothing is left.
 refused() {
 	local d=backend=drv0,vdev=xvda
@@ -135,10 +166,12 @@ destroy_with_disks() {
 }
 
 hvd_start
+: "${EXAMPLES:?}"
 ok tandem create guest0
 ok tandem create drv0
 blkback_start drv0 --allow "$work"
 attach_and_list
+in_use
 refused
 hostile
 silent
