@@ -57,23 +57,20 @@ static const char *check_tree(const struct xs_server *srv)
 	return found + 3 == HASH_COUNT(srv->tree.by_path) ? NULL : "an unlinked node";
 }
 
-struct sums {
-	uint64_t nodes, given, watches, transactions, memory, outstanding;
-};
-
-static void sum_nodes(const struct xs_server *srv, const struct xs_domain *d,
-		      struct sums *s)
+static void sum_nodes(const struct xs_server *srv)
 {
 	for (const struct xs_node *n = srv->tree.by_path; n; n = n->hh.next) {
-		if (body_owner(srv, n->body) != d)
+		struct xs_domain *d = body_owner(srv, n->body);
+
+		if (!d)
 			continue;
-		s->nodes++;
-		s->given += n->given;
-		s->memory += node_size(n);
+		d->sums.nodes++;
+		d->sums.given += n->given;
+		d->sums.memory += node_size(n);
 	}
 }
 
-static const char *sum_conn(const struct xs_conn *conn, struct sums *s)
+static const char *sum_conn(const struct xs_conn *conn, struct xs_sums *s)
 {
 	uint64_t bytes = conn->out_len - conn->out_at;
 	const struct xs_watch *w;
@@ -101,36 +98,38 @@ static const char *sum_conn(const struct xs_conn *conn, struct sums *s)
 	return pending || bytes != conn->outstanding ? "events counted wrong" : NULL;
 }
 
-static const char *check_domain(const struct xs_server *srv, const struct xs_domain *d)
+static const char *check_domain(struct xs_domain *d)
 {
-	struct sums s = { 0 };
+	struct xs_sums *s = &d->sums;
 	const struct xs_conn *conn;
 
 	if (d->conns && !d->introduced)
 		return "a connection of no domain";
-	if (!domain_privileged(d))
-		sum_nodes(srv, d, &s);
 	DL_FOREACH (d->conns, conn) {
-		const char *wrong = sum_conn(conn, &s);
+		const char *wrong = sum_conn(conn, s);
 
 		if (wrong)
 			return wrong;
 	}
-	if (s.nodes != d->nodes || s.given != d->given)
+	if (s->nodes != d->nodes || s->given != d->given)
 		return "nodes counted wrong";
-	if (s.watches != d->watches || s.transactions != d->transactions)
+	if (s->watches != d->watches || s->transactions != d->transactions)
 		return "watches or transactions counted wrong";
-	return s.memory != d->memory || s.outstanding != d->outstanding
+	return s->memory != d->memory || s->outstanding != d->outstanding
 		       ? "bytes counted wrong"
 		       : NULL;
 }
 
-const char *xs_check(const struct xs_server *srv)
+const char *xs_check(struct xs_server *srv)
 {
 	const char *wrong = check_tree(srv);
-	const struct xs_domain *d;
+	struct xs_domain *d;
 
+	for (d = srv->domains; d; d = d->hh.next)
+		d->sums = (struct xs_sums){ 0 };
+	if (!wrong)
+		sum_nodes(srv);
 	for (d = srv->domains; !wrong && d; d = d->hh.next)
-		wrong = check_domain(srv, d);
+		wrong = check_domain(d);
 	return wrong;
 }

@@ -17,6 +17,11 @@
 struct xs_conn;
 struct xs_node;
 
+/* What xs_check() counts. */
+struct xs_sums {
+	uint64_t nodes, given, watches, transactions, memory, outstanding;
+};
+
 struct xs_domain {
 	domid_t id;
 	domid_t target; /* SET_TARGET: acts for this one too */
@@ -29,6 +34,7 @@ struct xs_domain {
 	uint64_t memory;
 	uint64_t outstanding; /* bytes of replies and events */
 	struct xs_conn *conns;
+	struct xs_sums sums;
 	UT_hash_handle hh;
 };
 

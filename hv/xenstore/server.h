@@ -38,6 +38,6 @@ void server_settle(struct xs_server *srv);
  * The tree's consistency: links, table, and all charges counted anew. NULL, or
  * what is wrong. Looks at everything: for tests and CONTROL "check".
  */
-const char *xs_check(const struct xs_server *srv);
+const char *xs_check(struct xs_server *srv);
 
 #endif
