@@ -86,7 +86,6 @@ void event_add(struct xs_server *srv, struct xs_watch *w, const char *path, size
 	conn_wants_write(conn);
 	if (event_append(srv, w, path, len, !conn_full(conn)))
 		return;
-	event_drop_all(srv, w);
 	path = w->key + sizeof(conn);
 	if (event_append(srv, w, path, strlen(path), true))
 		w->collapsed = true;

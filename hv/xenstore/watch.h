@@ -2,9 +2,9 @@
 /*
  * Watches and the events they have pending.
  *
- * Identical pending events are one. When a client's backlog is full, the events
- * of a watch fall together into one on the watched path itself, which says
- * "something here changed": bounded, and nothing is lost silently.
+ * Identical pending events are one. When a client's backlog is full, further
+ * events of a watch are one on the watched path itself, which says "something
+ * here changed": bounded, and nothing is lost silently.
  */
 #ifndef TANDEM_HV_XENSTORE_WATCH_H
 #define TANDEM_HV_XENSTORE_WATCH_H
@@ -32,7 +32,7 @@ struct xs_watch {
 	size_t charged;
 	size_t strip; /* bytes of an event's path that the client did not say */
 	uint32_t pending;
-	bool collapsed; /* an event on the watched path stands for all */
+	bool collapsed; /* the event on the watched path stands for all to come */
 	UT_hash_handle hh;
 	char key[]; /* struct xs_conn *, path, NUL, token, NUL */
 };

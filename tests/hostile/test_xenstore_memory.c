@@ -240,6 +240,56 @@ static void test_deaf_client(void **state)
 	}
 }
 
+/* A transaction that only looks is kept in bounds, too. */
+static void test_curious_transaction(void **state)
+{
+	struct xs_trio *f = *state;
+	char path[64];
+	int err = -ENOENT;
+
+	assert_int_equal(c_begin(&f->d1), 0);
+	for (int i = 0; err == -ENOENT; i++) {
+		(void)snprintf(path, sizeof(path), "none/%d", i);
+		err = c_read(&f->d1, path);
+		assert_true(i < 1000000);
+	}
+	assert_int_equal(err, -ENOMEM);
+	assert_true(memory_of(f, 1) < bound());
+	assert_int_equal(c_end(&f->d1, false), 0);
+	assert_int_equal(c_write(&f->d1, "x", ""), 0);
+}
+
+/* Each allocation fails once: a creation is whole, or leaves no parent behind. */
+static void test_creation_is_whole(void **state)
+{
+	struct xs_trio *f = *state;
+
+	for (int tx = 0; tx < 2; tx++) {
+		int err = -ENOMEM;
+
+		for (long n = 1; err; n++) {
+			struct xs_client c;
+
+			client_open(&f->bed, &c, 1);
+			if (tx)
+				assert_int_equal(c_begin(&c), 0);
+			fail_in = n;
+			err = c_write(&c, "m/a/b/c", "1");
+			fail_in = 0;
+			if (tx && err != -EPIPE)
+				(void)c_end(&c, true);
+			if (err == -ENOMEM)
+				assert_int_equal(c_read(&f->d1, "m"), -ENOENT);
+			client_close(&c);
+			bed_check(&f->bed);
+			if (!err)
+				assert_int_equal(c_read(&f->d1, "m/a/b/c"), 0);
+			assert_int_equal(c_rm(&f->d1, "m"), 0);
+			assert_true(n < 1000);
+		}
+	}
+}
+
 /* What a round of requests does while allocations fail; all is as before, or done. */
 static void some_requests(struct xs_client *c)
 {
@@ -335,6 +385,8 @@ int main(void)
 		TRIO_TEST(test_xsa_421),
 		TRIO_TEST(test_xsa_349),
 		TRIO_TEST(test_deaf_client),
+		TRIO_TEST(test_curious_transaction),
+		TRIO_TEST(test_creation_is_whole),
 		TRIO_TEST(test_xsa_414_415_440_484),
 		TRIO_TEST(test_introduce_without_memory),
 		TRIO_TEST(test_xsa_418),

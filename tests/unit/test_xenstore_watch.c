@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "hv/xenstore/server.h"
+#include "hv/xenstore/watch.h"
 #include "tests/lib/xs_client.h"
 
 static void test_fires_once_at_first(void **state)
@@ -225,6 +227,62 @@ static void test_many_watchers_of_one_path(void **state)
 	}
 }
 
+/* Events that wait are merged: the same path twice is one, in the first's place. */
+static void test_merged(void **state)
+{
+	struct xs_trio *f = *state;
+	struct xs_server *srv = f->bed.srv;
+	unsigned filler = 0;
+	char path[64];
+
+	assert_int_equal(c_mkdir(&f->dom0, "/w"), 0);
+	assert_int_equal(c_watch(&f->dom0, "/w", "t"), 0);
+	/* until the socket takes no more */
+	while (HASH_COUNT(srv->events) == 0) {
+		(void)snprintf(path, sizeof(path), "/w/filler-%u", filler++);
+		assert_int_equal(xs_server_write(srv, path, ""), 0);
+	}
+	assert_int_equal(xs_server_write(srv, "/w/a", "1"), 0);
+	assert_int_equal(xs_server_write(srv, "/w/b", "1"), 0);
+	filler = HASH_COUNT(srv->events);
+	for (int i = 0; i < 1000; i++) {
+		assert_int_equal(xs_server_write(srv, "/w/b", "2"), 0);
+		assert_int_equal(xs_server_write(srv, "/w/a", "2"), 0);
+	}
+	assert_int_equal(HASH_COUNT(srv->events), filler);
+	while (strcmp(c_event(&f->dom0), "/w/a t") != 0)
+		;
+	assert_string_equal(c_event(&f->dom0), "/w/b t");
+	assert_string_equal(c_event(&f->dom0), "");
+	assert_int_equal(HASH_COUNT(srv->events), 0);
+	/* what is told is told: the next change is another event */
+	assert_int_equal(xs_server_write(srv, "/w/a", "3"), 0);
+	assert_string_equal(c_event(&f->dom0), "/w/a t");
+}
+
+/* A watch that ends takes its pending events along, and no others. */
+static void test_unwatch_drops_events(void **state)
+{
+	struct xs_trio *f = *state;
+	struct xs_server *srv = f->bed.srv;
+	char path[64];
+	const char *event;
+
+	assert_int_equal(c_watch(&f->dom0, "/w", "t"), 0);
+	assert_int_equal(c_watch(&f->dom0, "/v", "t"), 0);
+	for (unsigned i = 0; HASH_COUNT(srv->events) < 10; i++) {
+		(void)snprintf(path, sizeof(path), "/w/filler-%u", i);
+		assert_int_equal(xs_server_write(srv, path, ""), 0);
+	}
+	assert_int_equal(xs_server_write(srv, "/v/a", ""), 0);
+	assert_int_equal(c_unwatch(&f->dom0, "/w", "t"), 0);
+	assert_int_equal(xs_server_write(srv, "/w/late", ""), 0);
+	path[0] = '\0';
+	while (*(event = c_event(&f->dom0)))
+		(void)snprintf(path, sizeof(path), "%.60s", event);
+	assert_string_equal(path, "/v/a t");
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -238,6 +296,8 @@ int main(void)
 		TRIO_TEST(test_toolstack_writes),
 		TRIO_TEST(test_reset),
 		TRIO_TEST(test_many_watchers_of_one_path),
+		TRIO_TEST(test_merged),
+		TRIO_TEST(test_unwatch_drops_events),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
