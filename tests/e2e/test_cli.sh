@@ -133,6 +133,29 @@ info() {
 	matches "info" "domains +1" "$(tandem info | tr '\n' ' ')"
 }
 
+# What nbdkit is told; the plugin itself has tests of its own.
+exports() {
+	mkdir "$work/bin"
+	printf '#!/bin/sh\necho "$@"\n' >"$work/bin/nbdkit"
+	chmod +x "$work/bin/nbdkit"
+	touch "$work/plugin.so"
+	ok tandem create g
+	ok tandem block-attach --wait 0 g /i,,xvda
+	is "export" "--foreground --unix $work/s --readonly $work/plugin.so disk=g/xvda" \
+		"$(PATH=$work/bin:$PATH tandem export --nbd "$work/s" --readonly \
+			--plugin "$work/plugin.so" g/xvda)"
+	is "TANDEM_NBDKIT_PLUGIN" "--foreground --unix $work/s $work/plugin.so disk=g/51712" \
+		"$(PATH=$work/bin:$PATH TANDEM_NBDKIT_PLUGIN=$work/plugin.so \
+			tandem export --nbd "$work/s" g/51712)"
+	bad 'no-plugin.so: No such file' tandem export --nbd "$work/s" \
+		--plugin "$work/no-plugin.so" g/xvda
+	bad 'g has no device xvdb' tandem export --nbd "$work/s" g/xvdb
+	bad "'nope' is no virtual device" tandem export --nbd "$work/s" g/nope
+	bad 'nbdkit: No such file' env PATH=/nonexistent "$TANDEM" export --nbd "$work/s" \
+		--plugin "$work/plugin.so" g/xvda
+	ok tandem destroy g
+}
+
 # ------------------------------------------------------------------------ bad input
 usage() {
 	bad 'a verb is missing' tandem
@@ -269,6 +292,7 @@ domains
 configs
 programs
 shortcuts
+exports
 usage
 bad_configs
 bad_disks
