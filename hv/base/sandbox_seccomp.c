@@ -34,6 +34,7 @@ static const int allowed[] = {
 	SCMP_SYS(ftruncate),
 	SCMP_SYS(fadvise64),
 	SCMP_SYS(fstat),
+	SCMP_SYS(fstatfs),
 	SCMP_SYS(dup),
 	SCMP_SYS(flock),
 	/* packets on sockets that are there */
@@ -228,6 +229,10 @@ static int allow_self(scmp_filter_ctx ctx)
 	if (!err)
 		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(newfstatat), 1,
 				       SCMP_A3(SCMP_CMP_MASKED_EQ, AT_EMPTY_PATH,
+					       AT_EMPTY_PATH));
+	if (!err) /* likewise; it tells what O_DIRECT needs */
+		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(statx), 1,
+				       SCMP_A2(SCMP_CMP_MASKED_EQ, AT_EMPTY_PATH,
 					       AT_EMPTY_PATH));
 	return err;
 }

@@ -23,6 +23,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -45,6 +46,8 @@ static int needs_files(void)
 {
 	char buf[4096] = "data", back[4096];
 	struct stat st;
+	struct statfs fs;
+	struct statx sx;
 
 	NEED(pwrite(data_fd, buf, sizeof(buf), 0) == sizeof(buf));
 	NEED(pread(data_fd, back, sizeof(back), 0) == sizeof(back));
@@ -53,6 +56,8 @@ static int needs_files(void)
 	NEED(!fallocate(data_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096));
 	NEED(!fstat(data_fd, &st) && st.st_size >= 4096);
 	NEED(lseek(data_fd, 0, SEEK_END) == st.st_size);
+	NEED(!fstatfs(data_fd, &fs) && fs.f_bsize > 0);
+	NEED(!statx(data_fd, "", AT_EMPTY_PATH, STATX_SIZE, &sx));
 	return 0;
 }
 
