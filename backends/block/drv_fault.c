@@ -242,17 +242,22 @@ static void fault_queue_stop(struct blkdrv_queue *q)
 	free(fq);
 }
 
-/* Parameters of the inner driver; strings stand in plan. */
+/*
+ * Parameters of the inner driver; strings stand in plan. A file is named by the
+ * disk's own target alone, which is what the opener holds against --allow.
+ */
 static const struct blkdrv_ops *fault_inner(const struct fault_plan *plan,
 					    const struct blkdrv_params *p,
 					    struct blkdrv_params *inner)
 {
+	const struct blkdrv_ops *ops = blkdrv_find(plan->inner);
+
 	*inner = *p;
 	inner->driver = plan->inner;
 	inner->options = NULL;
-	if (plan->target[0])
+	if (plan->target[0] && ops && !ops->open_files)
 		inner->target = plan->target;
-	return blkdrv_find(plan->inner);
+	return ops;
 }
 
 static int fault_open_files(struct blkdrv_params *p)

@@ -9,7 +9,7 @@
 #include "backends/block/blkdrv.h"
 
 struct fault_plan {
-	char inner[32], target[1024]; /* target "": the device's own */
+	char inner[32], target[1024]; /* target, a size, "": the device's own */
 	/* Every n-th of its kind; 0: never. */
 	uint64_t read_error, write_error, flush_error, discard_error;
 	uint64_t torn_write;

@@ -4,9 +4,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -102,6 +104,29 @@ static int rawfile_open_exclusive(const char *path, int flags, bool direct, int 
 	}
 }
 
+/* For open(), which may not open any more: what the kernel says of a disk's
+ * discards. Partitions share their disk's. 0..2, into fds. */
+static int rawfile_open_attrs(const struct stat *st, int *fds)
+{
+	static const char *const names[] = { "queue/discard_granularity",
+					     "../queue/discard_granularity" };
+	char dir[64], path[128];
+
+	snprintf(dir, sizeof(dir), "/sys/dev/block/%u:%u", major(st->st_rdev),
+		 minor(st->st_rdev));
+	for (int i = 0; i < 2; i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+		fds[0] = open(path, O_RDONLY | O_CLOEXEC);
+		if (fds[0] >= 0)
+			break;
+	}
+	if (fds[0] < 0)
+		return 0;
+	snprintf(path, sizeof(path), "%s/discard_alignment", dir);
+	fds[1] = open(path, O_RDONLY | O_CLOEXEC);
+	return fds[1] < 0 ? 1 : 2;
+}
+
 static bool rawfile_same(const struct stat *a, const struct stat *b)
 {
 	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
@@ -134,6 +159,8 @@ int rawfile_open_files(struct blkdrv_params *p)
 	p->fds[0] = take_fd(io);
 	p->fds[1] = take_fd(alive);
 	p->nfds = 2;
+	if (S_ISBLK(sa.st_mode) && !p->readonly)
+		p->nfds += rawfile_open_attrs(&sa, &p->fds[2]);
 	return 0;
 }
 
@@ -229,19 +256,17 @@ int rawfile_open(struct rawfile *f, const struct blkdrv_params *p, char **why)
 				  p->readonly ? "" : " for writing", strerror(-err));
 		return err;
 	}
-	if (own.nfds != 2)
+	if (own.nfds < 2)
 		return -EINVAL;
 	f->fd = own.fds[0];
 	f->alive_fd = own.fds[1];
 	f->name = strdup(p->target);
-	err = f->name ? rawfile_take(f, p, why) : -ENOMEM;
-	if (!err)
-		return 0;
-	free(f->name);
-	if (!p->nfds) {
-		close(own.fds[0]);
-		close(own.fds[1]);
-	}
+	err = f->name ? rawfile_take(f, &own, why) : -ENOMEM;
+	if (err)
+		free(f->name);
+	/* the first two stay open if it went well; the caller's if it did not */
+	for (int i = err ? 0 : 2; i < own.nfds && !(err && p->nfds); i++)
+		close(own.fds[i]);
 	return err;
 }
 

@@ -36,7 +36,8 @@ struct rawfile {
 	bool told_unfixed;
 };
 
-/* blkdrv_ops.open_files: p->fds gets the description for I/O and "alive". */
+/* blkdrv_ops.open_files: p->fds gets the description for I/O and "alive"; of a
+ * block device also sysfs's discard_granularity and discard_alignment. */
 int rawfile_open_files(struct blkdrv_params *p);
 
 /*
@@ -48,7 +49,7 @@ void rawfile_close(struct rawfile *f);
 int rawfile_refresh(struct blkdrv *dev);
 
 /* rawfile_caps.c: size, blocks, alignment and discard of an open f into
- * f->drv.info. */
+ * f->drv.info. p->fds as rawfile_open_files() gave them. */
 int rawfile_caps(struct rawfile *f, const struct blkdrv_params *p, char **why);
 
 #endif

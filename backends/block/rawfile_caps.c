@@ -12,12 +12,10 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/magic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -161,24 +159,19 @@ static int rawfile_blocks(struct rawfile *f, uint32_t wanted, char **why)
 
 /* ----------------------------------------------------------------- discard */
 
-static uint32_t rawfile_sysfs(const struct rawfile *f, const char *attr)
+/* The number in a file of sysfs, descriptor i of those that were opened. */
+static uint32_t rawfile_attr(const struct blkdrv_params *p, int i)
 {
-	struct stat st;
-	char path[128];
-	unsigned long n = 0;
-	FILE *file;
+	char text[32];
+	ssize_t n;
 
-	if (fstat(f->fd, &st) < 0)
+	if (i >= p->nfds)
 		return 0;
-	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/%s", major(st.st_rdev),
-		 minor(st.st_rdev), attr);
-	file = fopen(path, "re");
-	if (!file)
+	n = pread(p->fds[i], text, sizeof(text) - 1, 0);
+	if (n <= 0)
 		return 0;
-	if (fscanf(file, "%lu", &n) != 1 || n > UINT32_MAX)
-		n = 0;
-	fclose(file);
-	return (uint32_t)n;
+	text[n] = '\0';
+	return (uint32_t)strtoul(text, NULL, 10);
 }
 
 /*
@@ -192,16 +185,14 @@ static bool rawfile_ioctl_known(int fd, unsigned long request)
 	return ioctl(fd, request, range) < 0 && errno == EINVAL;
 }
 
-static void rawfile_discard_dev(struct rawfile *f)
+static void rawfile_discard_dev(struct rawfile *f, const struct blkdrv_params *p)
 {
 	struct blkdrv_info *info = &f->drv.info;
-	uint32_t granularity = rawfile_sysfs(f, "queue/discard_granularity");
+	uint32_t granularity = rawfile_attr(p, 2);
 
-	if (!granularity) /* a partition: its disk's */
-		granularity = rawfile_sysfs(f, "../queue/discard_granularity");
 	info->discard = rawfile_ioctl_known(f->fd, BLKDISCARD);
 	info->discard_secure = info->discard && rawfile_ioctl_known(f->fd, BLKSECDISCARD);
-	info->discard_alignment = rawfile_sysfs(f, "discard_alignment");
+	info->discard_alignment = rawfile_attr(p, 3);
 	info->discard_granularity =
 		granularity > info->sector_size ? granularity : info->sector_size;
 }
@@ -244,7 +235,7 @@ int rawfile_caps(struct rawfile *f, const struct blkdrv_params *p, char **why)
 	}
 	rawfile_direct(f, p->direct);
 	if (!p->readonly && f->blockdev)
-		rawfile_discard_dev(f);
+		rawfile_discard_dev(f, p);
 	else if (!p->readonly)
 		rawfile_discard_file(f, size);
 	return rawfile_refresh(&f->drv);

@@ -99,6 +99,8 @@ static void test_sizes(void **state)
 	assert_int_equal(dev->info.sector_size, 512);
 	assert_true(dev->info.direct);
 	assert_true(dev->info.discard);
+	/* a loop device's is its file system's block */
+	assert_true(dev->info.discard_granularity >= 4096);
 	assert_int_equal(truncate(d->file, 6 * MIB), 0);
 	assert_int_equal(loopdev_resized(d->loop), 0);
 	assert_int_equal(dev->ops->refresh(dev), 0);

@@ -21,6 +21,7 @@
 
 #include <cmocka.h>
 
+#include "hv/base/sandbox.h"
 #include "tests/lib/blkcase.h"
 #include "tests/lib/blkrig.h"
 
@@ -408,6 +409,61 @@ static void test_enospc(void **state)
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+/* ----------------------------------------------------------------- sandbox */
+
+/* In a child: as a backend does it, the files first and then nothing any more. */
+static int sandbox_child(const struct place *p, const struct blkdrv_info *want)
+{
+	const struct sandbox_spec spec = { .uring_setup = true };
+	const struct blkdrv_ops *ops = blkdrv_find(driver);
+	struct blkdrv_params q = params(p);
+	struct blkdrv *dev;
+	struct blkrig rig;
+	char *why;
+
+	if (ops->open_files(&q) || sandbox_enter(&spec) < 0)
+		return 1;
+	if (ops->open(&q, &dev, &why))
+		return 2;
+	if (dev->info.direct != want->direct || dev->info.discard != want->discard ||
+	    dev->info.discard_granularity != want->discard_granularity)
+		return 3;
+	blkrig_start(&rig, dev, 0);
+	blkrig_fill(rig.mem, 65536, 1);
+	if (blkrig_one(&rig, BLKDRV_WRITE, 0, rig.mem, 65536) ||
+	    blkrig_one(&rig, BLKDRV_FLUSH, 0, NULL, 0) ||
+	    blkrig_one(&rig, BLKDRV_DISCARD, 0, NULL, 4096) ||
+	    blkrig_one(&rig, BLKDRV_READ, 0, rig.mem + 65536, 65536))
+		return 4;
+	memset(rig.mem, 0, 4096);
+	if (memcmp(rig.mem, rig.mem + 65536, 65536))
+		return 5;
+	blkrig_stop(&rig);
+	blkrig_close(dev);
+	return 0;
+}
+
+/* In the sandbox a driver sees and does the same as outside. */
+static void test_sandboxed(void **state)
+{
+	struct place *p = *state;
+	struct blkdrv_params q = params(p);
+	struct blkdrv_info want;
+	struct blkdrv *dev;
+	pid_t pid;
+	int status;
+
+	make_file(p, MIB);
+	dev = blkrig_open(&q);
+	want = dev->info;
+	blkrig_close(dev);
+	pid = fork();
+	if (!pid)
+		_exit(sandbox_child(p, &want));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 int main(void)
 {
 	static const char *const drivers[] = { "uring", "aio" };
@@ -417,7 +473,7 @@ int main(void)
 		PLACE_TEST(test_readonly),	PLACE_TEST(test_second_writer_refused),
 		PLACE_TEST(test_killed_holder), PLACE_TEST(test_waits_for_dying),
 		PLACE_TEST(test_refresh),	PLACE_TEST(test_shrunk_below),
-		PLACE_TEST(test_enospc),
+		PLACE_TEST(test_enospc),	PLACE_TEST(test_sandboxed),
 	};
 	int failed = 0;
 
