@@ -61,6 +61,7 @@ static json_t *key_string(const struct disk_xs *d, const char *key)
 static void add_backend(json_t *o, struct cli *c, const struct disk_xs *d)
 {
 	cleanup_free char *error = disk_xs_error(d);
+	uint64_t bytes = disk_xs_number(d, "sectors") * 512;
 	int state = disk_xs_state(d);
 
 	json_object_set_new(o, "vdev", key_string(d, "dev"));
@@ -74,9 +75,7 @@ static void add_backend(json_t *o, struct cli *c, const struct disk_xs *d)
 	json_object_set_new(o, "mode", key_string(d, "mode"));
 	json_object_set_new(o, "device_type", key_string(d, "device-type"));
 	json_object_set_new(o, "target", key_string(d, "params"));
-	json_object_set_new(o, "size",
-			    json_integer(
-				    (json_int_t)(disk_xs_number(d, "sectors") * 512)));
+	json_object_set_new(o, "size", json_integer((json_int_t)bytes));
 	json_object_set_new(o, "sector_size",
 			    json_integer((json_int_t)disk_xs_number(d, "sector-size")));
 	if (error)
