@@ -3,6 +3,7 @@
 #include <argp.h>
 #include <errno.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #include "hv/base/adapt.h"
 #include "hv/base/log.h"
 #include "hv/base/num.h"
+#include "hv/base/sandbox.h"
 #include "hv/plat/plat.h"
 #include "ringproto/blkif.h"
 #include "tools/opener.h"
@@ -208,6 +210,18 @@ static int server_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/* From here on no file is opened, no ring made: the opener has the rights. */
+static int enter_sandbox(void)
+{
+	const struct sandbox_spec spec = { .caps = 1ull << CAP_IPC_LOCK };
+	int err = sandbox_enter(&spec);
+
+	if (err == SANDBOX_NO_LANDLOCK)
+		log_warn("this kernel has no Landlock: seccomp alone confines the "
+			 "backend");
+	return err < 0 ? err : 0;
+}
+
 static int serve(struct plat *p, struct options *o)
 {
 	struct server s = { .loop = evloop_new(), .sigfd = server_signals() };
@@ -217,6 +231,10 @@ static int serve(struct plat *p, struct options *o)
 		err = evloop_add(s.loop, s.sigfd, EPOLLIN, server_signal, &s, NULL);
 	if (!err)
 		err = blkback_new(p, s.loop, &o->cfg, server_lost, &s, &s.bb);
+	if (!err && o->sandbox)
+		err = enter_sandbox();
+	if (!err)
+		err = blkback_start(s.bb);
 	if (err) {
 		log_err("cannot start: %s", strerror(-err));
 		s.status = 2;
@@ -238,7 +256,8 @@ static void raise_limits(void)
 		r.rlim_cur = r.rlim_max;
 		(void)setrlimit(RLIMIT_NOFILE, &r);
 	}
-	if (!getrlimit(RLIMIT_MEMLOCK, &r) && r.rlim_cur < r.rlim_max) {
+	r = (struct rlimit){ RLIM_INFINITY, RLIM_INFINITY };
+	if (setrlimit(RLIMIT_MEMLOCK, &r) && !getrlimit(RLIMIT_MEMLOCK, &r)) {
 		r.rlim_cur = r.rlim_max;
 		(void)setrlimit(RLIMIT_MEMLOCK, &r);
 	}

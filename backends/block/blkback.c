@@ -23,6 +23,7 @@ const struct blkback_config blkback_config_default = {
 
 struct blkback {
 	struct blkback_config cfg;
+	struct plat *plat;
 	struct evloop *loop;
 	struct xenbus *bus;
 	struct blkworker *worker[BLKBACK_MAX_WORKERS];
@@ -90,13 +91,13 @@ static void blkback_lost(void *arg)
 	bb->lost(bb->lost_arg);
 }
 
-static int blkback_start_workers(struct blkback *bb)
+static int blkback_make_workers(struct blkback *bb)
 {
 	int err;
 
 	for (uint32_t i = 0; i < bb->cfg.workers; i++) {
-		err = worker_start(&bb->worker[i], bb->cfg.poll_ns,
-				   bb->cfg.pin ? (int)i : -1);
+		err = worker_new(&bb->worker[i], bb->cfg.poll_ns,
+				 bb->cfg.pin ? (int)i : -1);
 		if (err)
 			return err;
 		bb->nr_workers = i + 1;
@@ -104,16 +105,30 @@ static int blkback_start_workers(struct blkback *bb)
 	return 0;
 }
 
+int blkback_start(struct blkback *bb)
+{
+	struct xenbus_driver drv = vbd_driver;
+	int err;
+
+	for (uint32_t i = 0; i < bb->nr_workers; i++) {
+		err = worker_run(bb->worker[i]);
+		if (err)
+			return err;
+	}
+	drv.arg = bb;
+	return xenbus_new(bb->plat, bb->loop, &drv, blkback_lost, &bb->bus);
+}
+
 int blkback_new(struct plat *p, struct evloop *loop, const struct blkback_config *cfg,
 		void (*lost)(void *arg), void *lost_arg, struct blkback **out)
 {
 	struct blkback *bb = calloc(1, sizeof(*bb));
-	struct xenbus_driver drv = vbd_driver;
 	int err;
 
 	if (!bb)
 		return -ENOMEM;
 	bb->cfg = *cfg;
+	bb->plat = p;
 	bb->loop = loop;
 	bb->lost = lost;
 	bb->lost_arg = lost_arg;
@@ -130,10 +145,7 @@ int blkback_new(struct plat *p, struct evloop *loop, const struct blkback_config
 		err = evloop_add(loop, bb->kick_fd, EPOLLIN, blkback_kicked, bb,
 				 &bb->kick_source);
 	if (!err)
-		err = blkback_start_workers(bb);
-	drv.arg = bb;
-	if (!err)
-		err = xenbus_new(p, loop, &drv, blkback_lost, &bb->bus);
+		err = blkback_make_workers(bb);
 	if (err)
 		goto fail;
 	*out = bb;
@@ -172,7 +184,7 @@ void blkback_free(struct blkback *bb)
 		vbd_destroy((struct vbd *)d);
 	xenbus_free(bb->bus);
 	for (uint32_t i = 0; i < bb->nr_workers; i++)
-		worker_stop(bb->worker[i]);
+		worker_free(bb->worker[i]);
 	if (bb->kick_source)
 		evloop_del(bb->kick_source);
 	if (bb->kick_fd >= 0)

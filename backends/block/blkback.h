@@ -29,9 +29,14 @@ extern const struct blkback_config blkback_config_default;
 
 struct blkback;
 
-/* lost: the hypervisor is gone; called once, from the loop. */
+/*
+ * Makes what needs rights: rings. No thread runs and nothing of a guest's is
+ * read before blkback_start(): the place for a sandbox is between the two.
+ * lost: the hypervisor is gone; called once, from the loop.
+ */
 int blkback_new(struct plat *p, struct evloop *loop, const struct blkback_config *cfg,
 		void (*lost)(void *arg), void *lost_arg, struct blkback **bb);
+int blkback_start(struct blkback *bb);
 /* After every round of the loop. */
 void blkback_poll(struct blkback *bb);
 /*

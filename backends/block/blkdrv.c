@@ -12,12 +12,7 @@
 #include "backends/block/drivers.h"
 
 static const struct blkdrv_ops *const blkdrv_table[] = {
-	&drv_null,
-	&drv_ram,
-	&drv_uring,
-	&drv_aio,
-	&drv_zstd,
-	&drv_fault,
+	&drv_null, &drv_ram, &drv_uring, &drv_aio, &drv_zstd, &drv_fault,
 };
 
 const struct blkdrv_ops *blkdrv_nth(unsigned i)

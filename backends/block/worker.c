@@ -19,7 +19,7 @@
 
 #include "backends/block/worker_reg.h"
 #include "hv/base/adapt.h"
-#include "hv/base/log.h"
+#include "hv/base/sandbox.h"
 
 #define WORKER_SQ_ENTRIES  512
 #define WORKER_CQ_ENTRIES  4096
@@ -43,9 +43,9 @@ struct blkworker {
 	bool stop;
 
 	pthread_t thread;
-	uint64_t poll_ns;
 	int cpu;
 	int start_err;
+	bool running;
 	/* Calls from other threads. */
 	pthread_mutex_t lock;
 	pthread_cond_t cond;
@@ -333,42 +333,50 @@ static void worker_loop(struct blkworker *w)
 
 /* ---------------------------------------------------------- start and stop */
 
+/* Not enabled yet: what the ring may do is settled by its own thread. */
 static int worker_ring_init(struct blkworker *w)
 {
 	struct io_uring_params p = {
-		.flags = IORING_SETUP_CQSIZE | IORING_SETUP_SINGLE_ISSUER |
-			 IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
+		.flags = IORING_SETUP_CQSIZE | IORING_SETUP_R_DISABLED |
+			 IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
+			 IORING_SETUP_TASKRUN_FLAG,
 		.cq_entries = WORKER_CQ_ENTRIES,
 	};
 	int err = io_uring_queue_init_params(WORKER_SQ_ENTRIES, &w->ring, &p);
 
 	if (err == -EINVAL) { /* before Linux 6.1 */
 		memset(&p, 0, sizeof(p));
-		p.flags = IORING_SETUP_CQSIZE;
+		p.flags = IORING_SETUP_CQSIZE | IORING_SETUP_R_DISABLED;
 		p.cq_entries = WORKER_CQ_ENTRIES;
 		err = io_uring_queue_init_params(WORKER_SQ_ENTRIES, &w->ring, &p);
 	}
 	return err;
 }
 
-static void *worker_thread(void *arg)
+static int worker_thread_init(struct blkworker *w)
 {
-	struct blkworker *w = arg;
 	cpu_set_t set;
-	int err = worker_ring_init(w);
+	int err = sandbox_uring_restrict(w->ring.ring_fd);
 
-	if (!err) {
-		worker_reg_init(&w->reg, &w->ring);
-		w->call_op.fn = worker_call_event;
-		io_uring_prep_poll_multishot(worker_sqe(w, &w->call_op), w->call_fd,
-					     POLLIN);
-	}
+	if (err)
+		return err;
+	worker_reg_init(&w->reg, &w->ring);
+	w->call_op.fn = worker_call_event;
+	io_uring_prep_poll_multishot(worker_sqe(w, &w->call_op), w->call_fd, POLLIN);
 	if (w->cpu >= 0) {
 		CPU_ZERO(&set);
 		CPU_SET(w->cpu, &set);
 		/* a wish only: the CPU may not be ours */
-		(void)pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
+		(void)sched_setaffinity(0, sizeof(set), &set);
 	}
+	return 0;
+}
+
+static void *worker_thread(void *arg)
+{
+	struct blkworker *w = arg;
+	int err = worker_thread_init(w);
+
 	pthread_mutex_lock(&w->lock);
 	w->start_err = err;
 	pthread_cond_broadcast(&w->cond);
@@ -380,60 +388,69 @@ static void *worker_thread(void *arg)
 	(void)io_uring_submit(&w->ring);
 	worker_reap(w);
 	worker_reg_exit(&w->reg);
-	io_uring_queue_exit(&w->ring);
 	return NULL;
 }
 
-static void worker_destroy(struct blkworker *w)
-{
-	pthread_cond_destroy(&w->cond);
-	pthread_mutex_destroy(&w->lock);
-	close(w->call_fd);
-	free(w);
-}
-
-int worker_start(struct blkworker **out, uint64_t poll_ns, int cpu)
+int worker_new(struct blkworker **out, uint64_t poll_ns, int cpu)
 {
 	struct blkworker *w = calloc(1, sizeof(*w));
 	int err;
 
 	if (!w)
 		return -ENOMEM;
-	pthread_mutex_init(&w->lock, NULL);
-	pthread_cond_init(&w->cond, NULL);
 	adapt_init(&w->guest, poll_ns);
 	adapt_init(&w->device,
 		   poll_ns == ADAPT_ALWAYS ? poll_ns : poll_ns / WORKER_DEVICE_POLL);
 	w->cpu = cpu;
-	w->start_err = 1;
 	w->call_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (w->call_fd < 0) {
 		err = -errno;
-		goto destroy;
+		goto free_worker;
 	}
+	err = worker_ring_init(w);
+	if (err)
+		goto close_fd;
+	pthread_mutex_init(&w->lock, NULL);
+	pthread_cond_init(&w->cond, NULL);
+	*out = w;
+	return 0;
+close_fd:
+	close(w->call_fd);
+free_worker:
+	free(w);
+	return err;
+}
+
+int worker_run(struct blkworker *w)
+{
+	int err;
+
+	w->start_err = 1;
 	err = -pthread_create(&w->thread, NULL, worker_thread, w);
 	if (err)
-		goto destroy;
+		return err;
 	pthread_mutex_lock(&w->lock);
 	while (w->start_err > 0)
 		pthread_cond_wait(&w->cond, &w->lock);
 	err = w->start_err;
 	pthread_mutex_unlock(&w->lock);
-	if (!err) {
-		*out = w;
-		return 0;
-	}
-	pthread_join(w->thread, NULL);
-destroy:
-	worker_destroy(w);
+	if (err)
+		pthread_join(w->thread, NULL);
+	w->running = !err;
 	return err;
 }
 
-void worker_stop(struct blkworker *w)
+void worker_free(struct blkworker *w)
 {
 	if (!w)
 		return;
-	worker_call(w, worker_stop_call, w);
-	pthread_join(w->thread, NULL);
-	worker_destroy(w);
+	if (w->running) {
+		worker_call(w, worker_stop_call, w);
+		pthread_join(w->thread, NULL);
+	}
+	io_uring_queue_exit(&w->ring);
+	pthread_cond_destroy(&w->cond);
+	pthread_mutex_destroy(&w->lock);
+	close(w->call_fd);
+	free(w);
 }

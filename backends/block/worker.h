@@ -73,10 +73,14 @@ void worker_flush_later(struct blkworker *w, struct worker_client *c);
  */
 void worker_inflight(struct blkworker *w, int delta);
 
-/* poll_ns: as struct adapt's max_ns. cpu: -1, or where to run. -errno */
-int worker_start(struct blkworker **w, uint64_t poll_ns, int cpu);
-/* Ends the thread; no client is left. */
-void worker_stop(struct blkworker *w);
+/* A worker with its ring, without its thread: no ring is made later, so that a
+ * sandbox can forbid that between the two. poll_ns: as struct adapt's max_ns.
+ * cpu: -1, or where to run. -errno */
+int worker_new(struct blkworker **w, uint64_t poll_ns, int cpu);
+/* Starts its thread. -errno */
+int worker_run(struct blkworker *w);
+/* Ends the thread, if there is one; no client is left. NULL is allowed. */
+void worker_free(struct blkworker *w);
 /* Runs fn on the worker's thread and waits for it. From other threads only. */
 void worker_call(struct blkworker *w, void (*fn)(void *arg), void *arg);
 

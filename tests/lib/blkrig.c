@@ -167,7 +167,8 @@ void blkrig_start(struct blkrig *rig, struct blkdrv *dev, uint64_t poll_ns)
 	assert_ptr_not_equal(rig->mem, MAP_FAILED);
 	pthread_mutex_init(&rig->lock, NULL);
 	pthread_cond_init(&rig->cond, NULL);
-	assert_int_equal(worker_start(&rig->worker, poll_ns, -1), 0);
+	assert_int_equal(worker_new(&rig->worker, poll_ns, -1), 0);
+	assert_int_equal(worker_run(rig->worker), 0);
 	worker_call(rig->worker, rig_start_call, rig);
 	assert_non_null(rig->q);
 }
@@ -175,7 +176,7 @@ void blkrig_start(struct blkrig *rig, struct blkdrv *dev, uint64_t poll_ns)
 void blkrig_stop(struct blkrig *rig)
 {
 	worker_call(rig->worker, rig_stop_call, rig);
-	worker_stop(rig->worker);
+	worker_free(rig->worker);
 	pthread_cond_destroy(&rig->cond);
 	pthread_mutex_destroy(&rig->lock);
 	munmap(rig->mem, rig->mem_len);

@@ -69,6 +69,7 @@ void rawback_start(struct rawback *rb, const struct blkback_config *cfg)
 				    rb, NULL),
 			 0);
 	assert_int_equal(blkback_new(rb->be, rb->loop, &c, rawback_lost, rb, &rb->bb), 0);
+	assert_int_equal(blkback_start(rb->bb), 0);
 	assert_int_equal(pthread_create(&rb->thread, NULL, rawback_thread, rb), 0);
 }
 

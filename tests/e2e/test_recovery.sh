@@ -1,0 +1,55 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# kill -9 of the backend at random moments under fio --verify: the frontend
+# meets the next one and replays. KILLS (20): how often. Prints the pauses.
+#
+# Wants TANDEM, TANDEM_HVD, TANDEM_BLKBACK, FIO_ENGINE (the engine's path).
+. "$(dirname "$0")/../lib/common.sh"
+
+command -v fio >/dev/null || {
+	echo "fio is not installed"
+	exit 77
+}
+[ -n "${FIO_ENGINE:-}" ] && [ -e "$FIO_ENGINE" ] || {
+	echo "the fio engine is not built (meson option fio_src)"
+	exit 77
+}
+kills=${KILLS:-20}
+
+hvd_start
+ok tandem create guest0
+ok tandem create drv0
+truncate -s 256M "$work/raw.img"
+blkback_start drv0 --workers 2
+ok tandem block-attach guest0 "vdev=xvda,backend=drv0,access=rw,target=$work/raw.img"
+
+fio --name=mix --ioengine=external:"$FIO_ENGINE" --filename=guest0/xvda \
+	--numjobs=2 --iodepth=16 --size=100m --offset_increment=128m --rw=randrw \
+	--bsrange=512-256k --verify=crc32c --verify_fatal=1 --verify_backlog=512 \
+	--verify_state_save=0 --time_based=1 --runtime=600 --randseed=$RANDOM \
+	>"$work/fio" 2>&1 &
+fio_pid=$!
+pids+=("$fio_pid")
+
+# each life of the backend is another: fewer queues, smaller segments, other rings
+lives=("--workers 2" "--workers 1 --max-queues 1" "--workers 2 --max-indirect 0"
+	"--workers 1 --max-ring-order 0" "--workers 2 --max-indirect 32 --max-persistent 0")
+for ((i = 0; i < kills; i++)); do
+	kill -0 "$fio_pid" 2>/dev/null || {
+		fail "fio ended after $i kills: $(tail -n 20 "$work/fio")"
+		break
+	}
+	sleep "0.$((RANDOM % 30 + 5))"
+	kill -9 "$blkback_pid"
+	wait "$blkback_pid" 2>/dev/null
+	# shellcheck disable=SC2086
+	blkback_start drv0 ${lives[i % ${#lives[@]}]}
+done
+sleep 0.5
+kill -INT "$fio_pid"
+wait "$fio_pid"
+is "fio's status" 0 $?
+grep -q 'err= 0' "$work/fio" || fail "$(tail -n 30 "$work/fio")"
+grep -E 'tandem: .*reconnect' "$work/fio" || fail "fio's engine tells of no reconnect"
+ok tandem block-detach guest0 xvda
+finish
