@@ -139,6 +139,8 @@ static int overlay_init(struct overlay *ov, const uint8_t *boot, char **why)
 	if (!err)
 		err = ov->io.resize(ov->io.ctx, ov->fd, ov->data_off + ov->size);
 	if (!err)
+		err = ov->io.sync(ov->io.ctx, ov->fd);
+	if (!err)
 		err = boot_write(ov, boot);
 	if (!err)
 		err = header_write(ov, NULL);
@@ -201,11 +203,9 @@ static int overlay_recover(struct overlay *ov, const uint8_t *boot, char **why)
 		err = map_recover(ov, !ov->same_boot);
 	if (err || ov->same_boot || ov->readonly)
 		goto out;
-	/* No PENDING may be left when the record says that this is its boot. */
-	if (ov->any)
-		err = ov->io.sync(ov->io.ctx, ov->fd);
-	if (!err)
-		err = boot_write(ov, boot);
+	/* After the map: no PENDING is left when the record names this boot. What
+	 * is not synced is lost only together with the boot. */
+	err = boot_write(ov, boot);
 out:
 	if (err)
 		return zimage_why(why, err, "overlay: cannot recover: %s",
