@@ -71,10 +71,9 @@ static json_t *info_json(const struct source *s, const struct image_opts *o, boo
 	}
 	if (!zstd)
 		return j;
-	json_object_set_new(j, "frames", json_size(t->frames));
+	json_object_set_new(j, "frames", json_size(t->live));
 	json_object_set_new(j, "frame_size", json_size(t->max_frame));
-	json_object_set_new(j, "frame_size_varies",
-			    json_boolean(!t->uniform && t->frames));
+	json_object_set_new(j, "frame_size_varies", json_boolean(!t->uniform && t->live));
 	json_object_set_new(j, "checksums", json_boolean(seektable_has_sums(t)));
 	json_object_set_new(j, "compressed", json_size(t->data_len));
 	if (s->overlay || busy)
@@ -182,7 +181,7 @@ static void *check_thread(void *arg)
 	uint8_t *buf = malloc(z->table.max_frame + 1);
 	uint32_t i;
 
-	while (!image_signal && (i = atomic_fetch_add(&c->next, 1)) < z->table.frames) {
+	while (!image_signal && (i = atomic_fetch_add(&c->next, 1)) < z->table.live) {
 		int err = dec && buf ? zdec_frame(dec, z, i, buf) : -ENOMEM;
 
 		if (err)
@@ -207,7 +206,7 @@ static void check_frames(struct check *c, const struct image_opts *o)
 	unsigned n = 0;
 
 	pthread_mutex_init(&c->lock, NULL);
-	progress_begin(&c->progress, "check", (uint64_t)t->frames * t->max_frame,
+	progress_begin(&c->progress, "check", (uint64_t)t->live * t->max_frame,
 		       o->progress);
 	while (n + 1 < o->threads && !pthread_create(&thread[n], NULL, check_thread, c))
 		n++;
@@ -264,7 +263,7 @@ static json_t *check_json(const struct check *c, int status, const char *overlay
 	}
 	json_object_set_new(j, "file", json_string(c->src->path));
 	json_object_set_new(j, "status", json_string(words[status]));
-	json_object_set_new(j, "frames", json_size(c->src->image.table.frames));
+	json_object_set_new(j, "frames", json_size(c->src->image.table.live));
 	json_object_set_new(j, "damaged_frames", json_size(c->damaged));
 	json_object_set_new(j, "unread_frames", json_size(c->unread));
 	json_object_set_new(j, "checksums",
@@ -308,7 +307,7 @@ static int check_source(struct source *s, const struct image_opts *o)
 		return status ? status : err;
 	}
 	if (!status)
-		printf("%s: good: %u frames%s%s\n", s->path, s->image.table.frames,
+		printf("%s: good: %u frames%s%s\n", s->path, s->image.table.live,
 		       seektable_has_sums(&s->image.table) ? "" : " (without checksums)",
 		       s->overlay ? " and overlay" : "");
 	return status;

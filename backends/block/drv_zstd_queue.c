@@ -319,7 +319,7 @@ static void read_ahead(struct zstd_queue *q, uint32_t index)
 		return;
 	q->last_frame = index;
 	for (i = 1; sequential && i <= d->readahead; i++)
-		if (i < d->image.table.frames - index)
+		if (i < d->image.table.live - index)
 			zcache_ahead(d->cache, index + i);
 }
 

@@ -117,12 +117,44 @@ static int read_footer(int fd, struct seektable *t, char **why)
 	return 0;
 }
 
+static void table_id(const uint8_t *raw, size_t len, uint8_t id[ZIMAGE_ID_LEN])
+{
+	XXH128_canonical_t canonical;
+
+	XXH128_canonicalFromHash(&canonical, XXH3_128bits(raw, len));
+	memcpy(id, canonical.digest, ZIMAGE_ID_LEN);
+}
+
+static void seal_make(uint8_t seal[SEEKTABLE_SEAL_LEN], const uint8_t *id)
+{
+	put32(seal, SEEKTABLE_SEAL_MAGIC);
+	put32(seal + 4, SEEKTABLE_SEAL_LEN - 8);
+	memcpy(seal + 8, SEEKTABLE_SEAL_TEXT, 8);
+	memcpy(seal + 16, id, ZIMAGE_ID_LEN);
+}
+
+/* Is there a seal, and is it this table's? */
+static int check_seal(int fd, const struct seektable *t, char **why)
+{
+	uint8_t seal[SEEKTABLE_SEAL_LEN], want[SEEKTABLE_SEAL_LEN];
+	int err;
+
+	if (t->data_len < sizeof(seal))
+		return 0;
+	err = zimage_pread(fd, seal, sizeof(seal), t->data_len - sizeof(seal));
+	if (err)
+		return zimage_why(why, err, "cannot read: %s", strerror(-err));
+	seal_make(want, t->id);
+	if (!memcmp(seal, want, 16) && memcmp(seal, want, sizeof(seal)))
+		return zimage_why(why, -EBADMSG, "seek table: wrong checksum");
+	return 0;
+}
+
 /* Reads the entries, checks the skippable frame around them, takes the hash. */
 static int read_entries(int fd, struct seektable *t, char **why)
 {
 	size_t len = (size_t)t->frames * t->entry_len + SEEKTABLE_FOOTER_LEN;
 	uint8_t header[SEEKTABLE_HEADER_LEN];
-	XXH128_canonical_t id;
 	int err;
 
 	t->raw = malloc(len);
@@ -139,37 +171,54 @@ static int read_entries(int fd, struct seektable *t, char **why)
 	if (get32(header) != SEEKTABLE_SKIP_MAGIC || get32(header + 4) != len)
 		return zimage_why(why, -EBADMSG,
 				  "seek table: its frame header is damaged");
-	XXH128_canonicalFromHash(&id, XXH3_128bits(t->raw, len));
-	memcpy(t->id, id.digest, ZIMAGE_ID_LEN);
+	table_id(t->raw, len, t->id);
+	return check_seal(fd, t, why);
+}
+
+static int check_entry(struct seektable *t, uint32_t i, char **why)
+{
+	uint32_t file_len = get32(entry(t, i)), len = get32(entry(t, i) + 4);
+
+	if (len > ZIMAGE_FRAME_MAX)
+		return zimage_why(why, -EBADMSG,
+				  "frame %u: %u bytes decompressed, at most %u", i, len,
+				  ZIMAGE_FRAME_MAX);
+	if (file_len == 0 || (len && file_len > ZIMAGE_COMPRESSED_MAX))
+		return zimage_why(why, -EBADMSG, "frame %u: %u compressed bytes", i,
+				  file_len);
+	if (len > t->max_frame)
+		t->max_frame = len;
+	if (len)
+		t->live = i + 1;
 	return 0;
+}
+
+/* Are all live frames of the first one's size, the last one's at most that? */
+static bool is_uniform(const struct seektable *t)
+{
+	uint32_t i, first = t->live ? get32(entry(t, 0) + 4) : 0;
+
+	for (i = 1; i + 1 < t->live; i++)
+		if (get32(entry(t, i) + 4) != first)
+			return false;
+	return t->live && get32(entry(t, t->live - 1) + 4) <= first;
 }
 
 /* Adds up the entries, each within bounds, and compares with the file. */
 static int check_entries(struct seektable *t, char **why)
 {
 	uint64_t file_off = 0, off = 0;
-	bool same = true;
 	uint32_t i;
+	int err;
 
 	for (i = 0; i < t->frames; i++) {
-		uint32_t file_len = get32(entry(t, i)), len = get32(entry(t, i) + 4);
-
 		if (i % MARK_EVERY == 0)
 			t->marks[i / MARK_EVERY] = (struct seekmark){ file_off, off };
-		if (len > ZIMAGE_FRAME_MAX)
-			return zimage_why(why, -EBADMSG,
-					  "frame %u: %u bytes decompressed, at most %u",
-					  i, len, ZIMAGE_FRAME_MAX);
-		if (file_len == 0 || (len && file_len > ZIMAGE_COMPRESSED_MAX))
-			return zimage_why(why, -EBADMSG, "frame %u: %u compressed bytes",
-					  i, file_len);
-		if (len > t->max_frame)
-			t->max_frame = len;
-		if (i + 1 < t->frames ? len != get32(entry(t, 0) + 4)
-				      : len == 0 || len > get32(entry(t, 0) + 4))
-			same = false;
-		file_off += file_len;
-		off += len;
+		err = check_entry(t, i, why);
+		if (err)
+			return err;
+		file_off += get32(entry(t, i));
+		off += get32(entry(t, i) + 4);
 	}
 	if (file_off != t->data_len)
 		return zimage_why(why, -EBADMSG,
@@ -177,7 +226,7 @@ static int check_entries(struct seektable *t, char **why)
 				  " bytes in the seek table, %" PRIu64 " in the file",
 				  file_off, t->data_len);
 	t->size = off;
-	t->uniform = same && t->frames ? get32(entry(t, 0) + 4) : 0;
+	t->uniform = is_uniform(t) ? get32(entry(t, 0) + 4) : 0;
 	return 0;
 }
 
@@ -247,6 +296,8 @@ struct seekplace seektable_place(const struct seektable *t, uint32_t i)
 	uint64_t off = (uint64_t)i * t->uniform;
 	struct seekframe f;
 
+	if (t->uniform && i >= t->live)
+		return (struct seekplace){ t->size, 0 };
 	if (t->uniform)
 		return (struct seekplace){ off, t->size - off < t->uniform
 							? (uint32_t)(t->size - off)
@@ -277,23 +328,29 @@ int seekbuild_add(struct seekbuild *b, uint32_t file_len, uint32_t len, uint32_t
 	return 0;
 }
 
-uint8_t *seekbuild_finish(const struct seekbuild *b, size_t *len)
+uint8_t *seekbuild_finish(struct seekbuild *b, size_t *len)
 {
-	size_t entries = b->frames * 12;
-	uint8_t *p = malloc(SEEKTABLE_HEADER_LEN + entries + SEEKTABLE_FOOTER_LEN);
-	uint8_t *footer;
+	uint8_t id[ZIMAGE_ID_LEN];
+	uint8_t *p, *raw, *footer;
+	size_t entries;
 
+	if (seekbuild_add(b, SEEKTABLE_SEAL_LEN, 0, (uint32_t)XXH64(NULL, 0, 0)))
+		return NULL;
+	entries = b->frames * 12;
+	*len = SEEKTABLE_SEAL_LEN + SEEKTABLE_HEADER_LEN + entries + SEEKTABLE_FOOTER_LEN;
+	p = malloc(*len);
 	if (!p)
 		return NULL;
-	put32(p, SEEKTABLE_SKIP_MAGIC);
-	put32(p + 4, (uint32_t)(entries + SEEKTABLE_FOOTER_LEN));
-	if (entries)
-		memcpy(p + SEEKTABLE_HEADER_LEN, b->raw, entries);
-	footer = p + SEEKTABLE_HEADER_LEN + entries;
+	raw = p + SEEKTABLE_SEAL_LEN + SEEKTABLE_HEADER_LEN;
+	put32(raw - 8, SEEKTABLE_SKIP_MAGIC);
+	put32(raw - 4, (uint32_t)(entries + SEEKTABLE_FOOTER_LEN));
+	memcpy(raw, b->raw, entries);
+	footer = raw + entries;
 	put32(footer, (uint32_t)b->frames);
 	footer[4] = SEEKTABLE_SUMS;
 	put32(footer + 5, SEEKTABLE_FOOTER_MAGIC);
-	*len = SEEKTABLE_HEADER_LEN + entries + SEEKTABLE_FOOTER_LEN;
+	table_id(raw, entries + SEEKTABLE_FOOTER_LEN, id);
+	seal_make(p, id);
 	return p;
 }
 

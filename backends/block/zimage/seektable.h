@@ -8,6 +8,11 @@
  * u32}, then a footer {frames u32, descriptor u8 (bit 7: checksums, bits 6..2
  * zero), magic 0x8F92EAB1}. The frames lie before it without gaps.
  *
+ * The table has no checksum of its own: one wrong size would move all that
+ * follows. So our images end with one more skippable frame, an entry of no
+ * decompressed bytes that others pass over: {magic 0x184D2A5D, size 24, "tandemZI",
+ * XXH3-128 of entries and footer}. Images without it are read too.
+ *
  * Every byte is hostile: what seektable_read() accepts is consistent with
  * itself and with the size of the file.
  */
@@ -20,6 +25,9 @@
 
 #define SEEKTABLE_SKIP_MAGIC	0x184D2A5Eu
 #define SEEKTABLE_FOOTER_MAGIC	0x8F92EAB1u
+#define SEEKTABLE_SEAL_MAGIC	0x184D2A5Du
+#define SEEKTABLE_SEAL_TEXT	"tandemZI"
+#define SEEKTABLE_SEAL_LEN	32u
 #define SEEKTABLE_HEADER_LEN	8u
 #define SEEKTABLE_FOOTER_LEN	9u
 #define SEEKTABLE_SUMS		0x80u
@@ -37,9 +45,10 @@ struct seekmark;
 struct seektable {
 	uint8_t *raw; /* the entries as on disk */
 	struct seekmark *marks;
-	uint32_t frames;
+	uint32_t frames;    /* entries */
+	uint32_t live;	    /* entries up to the last that holds anything */
 	uint32_t entry_len; /* 8, or 12 with checksums */
-	uint32_t uniform;   /* size of every frame but the last; 0: they vary */
+	uint32_t uniform;   /* size of every live frame but the last; 0: they vary */
 	uint32_t max_frame; /* largest decompressed */
 	uint64_t size;	    /* decompressed bytes in all */
 	uint64_t data_len;  /* compressed bytes before the table */
@@ -86,8 +95,9 @@ struct seekbuild {
 
 /* -ENOMEM, -EFBIG over ZIMAGE_FRAMES_MAX */
 int seekbuild_add(struct seekbuild *b, uint32_t file_len, uint32_t len, uint32_t sum);
-/* The whole skippable frame, malloc'd, its length in *len; NULL: no memory. */
-uint8_t *seekbuild_finish(const struct seekbuild *b, size_t *len);
+/* What ends the file: seal and table, malloc'd, the length in *len; NULL: no
+ * memory. Adds the seal's entry. */
+uint8_t *seekbuild_finish(struct seekbuild *b, size_t *len);
 void seekbuild_free(struct seekbuild *b);
 
 /* *why = the formatted line, unless why is NULL. Returns err. */
