@@ -3,6 +3,7 @@
 #include "tools/opener.h"
 
 #include <errno.h>
+#include <libgen.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -38,24 +40,56 @@ struct opener_reply {
 
 /* ----------------------------------------------------------------- child */
 
-static bool opener_allowed(const char *target, char *const *allow, int nallow)
-{
-	char real[PATH_MAX];
-	size_t len;
+struct opener_rules {
+	char *const *allow;
+	int nallow;
+};
 
-	if (!nallow)
-		return true;
-	if (!realpath(target, real))
-		return true; /* open_files() says what is wrong with it */
-	for (int i = 0; i < nallow; i++) {
-		len = strlen(allow[i]);
-		if (!strncmp(real, allow[i], len) && (real[len] == '/' || len == 1))
+static bool opener_inside(const char *real, const struct opener_rules *r)
+{
+	for (int i = 0; i < r->nallow; i++) {
+		size_t len = strlen(r->allow[i]);
+
+		if (!strncmp(real, r->allow[i], len) && (real[len] == '/' || len == 1))
 			return true;
 	}
 	return false;
 }
 
-static void opener_serve(const struct opener_request *rq, char *const *allow, int nallow,
+static bool opener_allowed(const char *target, const struct opener_rules *r)
+{
+	char real[PATH_MAX];
+
+	if (!r->nallow)
+		return true;
+	if (!realpath(target, real))
+		return true; /* open_files() says what is wrong with it */
+	return opener_inside(real, r);
+}
+
+/* A file that the driver wants besides, and may create. */
+static bool opener_may_open(const struct blkdrv_params *p, const char *path)
+{
+	const struct opener_rules *r = p->may_open_arg;
+	cleanup_free char *dir = NULL;
+	char real[PATH_MAX];
+	struct stat st;
+
+	if (!r->nallow)
+		return true;
+	if (realpath(path, real))
+		return opener_inside(real, r);
+	/* not a dangling link, which would be created where it points to */
+	if (lstat(path, &st) == 0 || errno != ENOENT)
+		return false;
+	dir = strdup(path);
+	if (!dir || !realpath(dirname(dir), real) || strlen(real) + 2 > sizeof(real))
+		return false;
+	strcat(real, "/");
+	return opener_inside(real, r);
+}
+
+static void opener_serve(const struct opener_request *rq, const struct opener_rules *r,
 			 struct blkdrv_params *p, struct opener_reply *rp)
 {
 	const struct blkdrv_ops *ops = blkdrv_find(rq->driver);
@@ -66,9 +100,11 @@ static void opener_serve(const struct opener_request *rq, char *const *allow, in
 	p->readonly = rq->readonly;
 	p->direct = rq->direct;
 	p->sector_size = rq->sector_size;
+	p->may_open = opener_may_open;
+	p->may_open_arg = (void *)(uintptr_t)r;
 	if (!ops || !ops->open_files) {
 		rp->err = -EINVAL;
-	} else if (!opener_allowed(rq->target, allow, nallow)) {
+	} else if (!opener_allowed(rq->target, r)) {
 		rp->err = -EACCES;
 		snprintf(rp->why, sizeof(rp->why),
 			 "target=%.300s: outside of what --allow names", rq->target);
@@ -83,6 +119,7 @@ static void opener_serve(const struct opener_request *rq, char *const *allow, in
 static void opener_child(int sock, char *const *allow, int nallow)
 {
 	struct opener_request *rq = malloc(sizeof(*rq));
+	struct opener_rules rules = { allow, nallow };
 	struct opener_reply rp;
 	struct blkdrv_params p;
 
@@ -93,7 +130,7 @@ static void opener_child(int sock, char *const *allow, int nallow)
 		rq->driver[sizeof(rq->driver) - 1] = '\0';
 		rq->target[OPENER_STR - 1] = '\0';
 		rq->options[OPENER_STR - 1] = '\0';
-		opener_serve(rq, allow, nallow, &p, &rp);
+		opener_serve(rq, &rules, &p, &rp);
 		/* cannot fail in a way that matters: the parent is gone then */
 		(void)fdpass_send(sock, &rp, sizeof(rp), p.fds, p.nfds);
 		for (int i = 0; i < p.nfds; i++)

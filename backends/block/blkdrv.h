@@ -57,6 +57,9 @@ struct blkdrv_params {
 	bool readonly;
 	bool direct;	      /* O_DIRECT wanted */
 	uint32_t sector_size; /* logical block wanted, 0: the driver's choice */
+	/* May open_files() open this, besides target? NULL: anything. */
+	bool (*may_open)(const struct blkdrv_params *p, const char *path);
+	void *may_open_arg;
 	/* Opened by open_files() before privileges were dropped. A successful
 	 * open() takes them over. */
 	int fds[BLKDRV_MAX_FDS];
