@@ -129,89 +129,102 @@ const char *image_human(uint64_t bytes, char *buf, size_t size)
 	return buf;
 }
 
-static enum image_format parse_format(const char *arg, struct argp_state *state)
+static error_t bad(struct image_opts *o, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* Keeps the first complaint about the command line. */
+static error_t bad(struct image_opts *o, const char *fmt, ...)
 {
-	if (!strcmp(arg, "raw"))
-		return IMAGE_RAW;
-	if (!strcmp(arg, "zstd"))
-		return IMAGE_ZSTD;
-	argp_error(state, "format '%s' is unknown: raw or zstd", arg);
-	return IMAGE_AUTO;
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (!o->bad && vasprintf(&o->bad, fmt, ap) < 0)
+		o->bad = NULL;
+	va_end(ap);
+	return EINVAL;
 }
 
-static uint64_t parse_size(const char *arg, const char *what, uint64_t least,
-			   uint64_t most, struct argp_state *state)
+static error_t parse_format(struct image_opts *o, const char *arg, enum image_format *f)
 {
-	uint64_t n = 0;
-	int err = blkdrv_parse_size(arg, &n);
-
-	if (err || n < least || n > most)
-		argp_error(state, "%s '%s' is no size from %llu to %llu bytes", what, arg,
-			   (unsigned long long)least, (unsigned long long)most);
-	return n;
-}
-
-static long parse_int(const char *arg, const char *what, long least, long most,
-		      struct argp_state *state)
-{
-	char *end;
-	long n;
-
-	errno = 0;
-	n = strtol(arg, &end, 10);
-	if (errno || end == arg || *end || n < least || n > most)
-		argp_error(state, "%s '%s' is no number from %ld to %ld", what, arg,
-			   least, most);
-	return n;
-}
-
-static error_t parse_arg(struct image_opts *o, char *arg, struct argp_state *state)
-{
-	if (o->nfiles == o->verb->files)
-		argp_error(state, "too many arguments: '%s'", arg);
-	else
-		o->file[o->nfiles++] = arg;
+	*f = strcmp(arg, "raw") ? IMAGE_ZSTD : IMAGE_RAW;
+	if (*f == IMAGE_ZSTD && strcmp(arg, "zstd"))
+		return bad(o, "format '%s' is unknown: raw or zstd", arg);
 	return 0;
 }
 
-static void parse_end(struct image_opts *o, struct argp_state *state)
+static error_t parse_size(struct image_opts *o, const char *arg, uint64_t least,
+			  uint64_t most, uint64_t *n)
+{
+	if (!blkdrv_parse_size(arg, n) && *n >= least && *n <= most)
+		return 0;
+	return bad(o, "'%s' is no size from %llu to %llu bytes", arg,
+		   (unsigned long long)least, (unsigned long long)most);
+}
+
+static error_t parse_int(struct image_opts *o, const char *arg, long least, long most,
+			 long *n)
+{
+	char *end;
+
+	errno = 0;
+	*n = strtol(arg, &end, 10);
+	if (!errno && end != arg && !*end && *n >= least && *n <= most)
+		return 0;
+	return bad(o, "'%s' is no number from %ld to %ld", arg, least, most);
+}
+
+static error_t parse_frame_size(struct image_opts *o, const char *arg)
+{
+	uint64_t n;
+	error_t err = parse_size(o, arg, ZIMAGE_FRAME_LEAST, ZIMAGE_FRAME_MOST, &n);
+
+	if (err)
+		return err;
+	o->frame_size = (uint32_t)n;
+	return n % OVERLAY_SECTOR ? bad(o, "'%s' is no multiple of 512", arg) : 0;
+}
+
+static error_t parse_arg(struct image_opts *o, char *arg)
+{
+	if (o->nfiles == o->verb->files)
+		return bad(o, "'%s': too many arguments: wants %s", arg, o->verb->args);
+	o->file[o->nfiles++] = arg;
+	return 0;
+}
+
+static error_t parse_end(struct image_opts *o)
 {
 	if (o->nfiles < o->verb->files)
-		argp_error(state, "wants %s", o->verb->args);
+		return bad(o, "wants %s", o->verb->args);
 	if (o->verb->run == image_create && !o->have_size)
-		argp_error(state, "--size is missing");
+		return bad(o, "--size is missing");
+	return 0;
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct image_opts *o = state->input;
+	error_t err = 0;
+	long n = 0;
 
 	switch (key) {
 	case KEY_SIZE:
-		o->size = parse_size(arg, "--size", 1, INT64_MAX, state);
 		o->have_size = true;
-		break;
+		return parse_size(o, arg, 1, INT64_MAX, &o->size);
 	case 'F':
-		o->format = parse_format(arg, state);
-		break;
+		return parse_format(o, arg, &o->format);
 	case KEY_SOURCE_FORMAT:
-		o->source_format = parse_format(arg, state);
-		break;
+		return parse_format(o, arg, &o->source_format);
 	case KEY_LEVEL:
-		o->level = (int)parse_int(arg, "--level", ZSTD_minCLevel(),
-					  ZSTD_maxCLevel(), state);
-		break;
+		err = parse_int(o, arg, ZSTD_minCLevel(), ZSTD_maxCLevel(), &n);
+		o->level = (int)n;
+		return err;
 	case KEY_FRAME:
-		o->frame_size =
-			(uint32_t)parse_size(arg, "--frame-size", ZIMAGE_FRAME_LEAST,
-					     ZIMAGE_FRAME_MOST, state);
-		if (o->frame_size % OVERLAY_SECTOR)
-			argp_error(state, "--frame-size '%s' is no multiple of 512", arg);
-		break;
+		return parse_frame_size(o, arg);
 	case 'j':
-		o->threads =
-			(unsigned)parse_int(arg, "--jobs", 1, ZWRITER_THREADS_MAX, state);
-		break;
+		err = parse_int(o, arg, 1, ZWRITER_THREADS_MAX, &n);
+		o->threads = (unsigned)n;
+		return err;
 	case 'f':
 		o->force = true;
 		break;
@@ -228,10 +241,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		o->no_overlay = true;
 		break;
 	case ARGP_KEY_ARG:
-		return parse_arg(o, arg, state);
+		return parse_arg(o, arg);
 	case ARGP_KEY_END:
-		parse_end(o, state);
-		break;
+		return parse_end(o);
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
@@ -264,7 +276,7 @@ static int run_verb(const struct image_opts *o)
 	return image_signal ? 128 + image_signal : status;
 }
 
-static int usage(FILE *to)
+static void usage(FILE *to)
 {
 	unsigned i;
 
@@ -273,33 +285,58 @@ static int usage(FILE *to)
 		fprintf(to, "  %-8s %-16s %.*s\n", verbs[i].name, verbs[i].args,
 			(int)strcspn(verbs[i].doc, "\v"), verbs[i].doc);
 	fprintf(to, "\n`tandem image VERB --help' lists a verb's options.\n");
-	return to == stdout ? IMAGE_GOOD : IMAGE_FAILED;
+}
+
+static bool wants_help(int argc, char **argv)
+{
+	for (int i = 0; i < argc && strcmp(argv[i], "--"); i++)
+		if (!strcmp(argv[i], "--help"))
+			return true;
+	return false;
+}
+
+/* The options of one verb; then runs it. argv[0] is the verb. */
+static int verb_main(const struct image_verb *v, int argc, char **argv)
+{
+	struct image_opts o = { .verb = v,
+				.level = ZSTD_CLEVEL_DEFAULT,
+				.threads = zpool_default_threads() };
+	struct argp argp = { v->options, parse, v->args, v->doc, NULL, NULL, NULL };
+	int at = 0, status = IMAGE_FAILED;
+	char name[64];
+
+	snprintf(name, sizeof(name), "tandem image %s", v->name);
+	if (wants_help(argc, argv)) {
+		argp_help(&argp, stdout, ARGP_HELP_LONG | ARGP_HELP_DOC | ARGP_HELP_USAGE,
+			  name);
+		return fflush(stdout) ? IMAGE_FAILED : IMAGE_GOOD;
+	}
+	if (!argp_parse(&argp, argc, argv, ARGP_NO_ERRS | ARGP_NO_HELP, &at, &o))
+		status = run_verb(&o);
+	else if (o.bad)
+		image_fail(v->name, "%s", o.bad);
+	else
+		image_fail(v->name, "%s: no such option, or its value is missing",
+			   argv[at > 1 && at <= argc ? at - 1 : argc - 1]);
+	free(o.bad);
+	return status;
 }
 
 int image_main(int argc, char **argv)
 {
-	struct image_opts o = { .level = ZSTD_CLEVEL_DEFAULT,
-				.threads = zpool_default_threads() };
-	const struct image_verb *v = verbs;
-	char name[64];
+	unsigned i;
 
-	if (argc < 2)
-		return usage(stderr);
-	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "help"))
-		return usage(stdout);
-	while (v < verbs + sizeof(verbs) / sizeof(verbs[0]) && strcmp(v->name, argv[1]))
-		v++;
-	if (v == verbs + sizeof(verbs) / sizeof(verbs[0]))
-		return image_fail(argv[1],
-				  "no such verb: create, convert, info, check or "
-				  "commit");
-	struct argp argp = { v->options, parse, v->args, v->doc, NULL, NULL, NULL };
-
-	snprintf(name, sizeof(name), "tandem image %s", v->name);
-	argv[1] = name;
-	argp_err_exit_status = IMAGE_FAILED;
-	o.verb = v;
-	if (argp_parse(&argp, argc - 1, argv + 1, 0, NULL, &o))
+	if (argc < 2) {
+		usage(stderr);
 		return IMAGE_FAILED;
-	return run_verb(&o);
+	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "help")) {
+		usage(stdout);
+		return fflush(stdout) ? IMAGE_FAILED : IMAGE_GOOD;
+	}
+	for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		if (!strcmp(verbs[i].name, argv[1]))
+			return verb_main(&verbs[i], argc - 1, argv + 1);
+	return image_fail(argv[1],
+			  "no such verb: create, convert, info, check or commit");
 }

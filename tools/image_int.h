@@ -31,6 +31,7 @@ struct image_opts {
 	int level;
 	uint32_t frame_size;
 	unsigned threads;
+	char *bad; /* what is wrong with the command line */
 };
 
 int image_create(const struct image_opts *o);

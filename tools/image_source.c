@@ -232,6 +232,23 @@ static int read_base(struct source *s, struct source_thread *t, uint64_t off,
 	return 0;
 }
 
+/* Frames of the base; they may end within a sector. */
+static int read_frames(struct source *s, struct source_thread *t, uint64_t off,
+		       uint8_t *buf, size_t len)
+{
+	int err = 0;
+
+	while (len && !err) {
+		size_t n = len;
+
+		err = read_base(s, t, off, buf, &n);
+		off += n;
+		buf += n;
+		len -= n;
+	}
+	return err;
+}
+
 static int read_zstd(struct source *s, struct source_thread *t, uint64_t off,
 		     uint8_t *buf, size_t len)
 {
@@ -247,7 +264,7 @@ static int read_zstd(struct source *s, struct source_thread *t, uint64_t off,
 			err = zimage_pread(overlay_fd(s->overlay), buf, n,
 					   overlay_data_off(s->overlay) + off);
 		else
-			err = read_base(s, t, off, buf, &n);
+			err = read_frames(s, t, off, buf, n);
 		off += n;
 		buf += n;
 		len -= n;

@@ -105,7 +105,7 @@ static int sync_parent(const char *path)
 	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
 }
 
-/* The overlay's descriptor, -ENOENT: there is none and need not be, -errno. */
+/* The overlay's descriptor or -errno; made if it is missing and to be written. */
 static int open_overlay(const struct zstd_options *z, bool readonly, mode_t mode)
 {
 	int flags = (readonly ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK;
@@ -115,7 +115,7 @@ static int open_overlay(const struct zstd_options *z, bool readonly, mode_t mode
 	if (fd >= 0)
 		return take_fd(fd);
 	if (errno != ENOENT || readonly)
-		return errno == ENOENT && !z->overlay_default ? -ENXIO : -errno;
+		return -errno;
 	fd = open(z->overlay, flags | O_CREAT, mode & 0666);
 	if (fd < 0)
 		return -errno;
@@ -123,42 +123,50 @@ static int open_overlay(const struct zstd_options *z, bool readonly, mode_t mode
 	return err ? err : take_fd(fd);
 }
 
+/*
+ * What is wrong with the options or the overlay is left for open(), which can
+ * say it in words: it finds the descriptor missing. But a reader who names no
+ * overlay wants the default one if there is one.
+ */
+static int open_overlay_file(struct blkdrv_params *p, mode_t mode)
+{
+	struct zstd_options z;
+	int fd = -ENOENT;
+
+	if (!options_parse(p, &z, NULL) && z.overlay && S_ISREG(mode) &&
+	    (!p->may_open || p->may_open(p, z.overlay)))
+		fd = open_overlay(&z, p->readonly, mode);
+	free(z.overlay);
+	if (fd >= 0)
+		p->fds[p->nfds++] = fd;
+	return fd < 0 && fd != -ENOENT && p->readonly && z.overlay_default ? fd : 0;
+}
+
 static int zstd_open_files(struct blkdrv_params *p)
 {
 	cleanup_close int image = -1, boot = -1;
-	struct zstd_options z;
 	struct stat st;
-	int fd = -ENOENT;
 	int err;
 
 	if (!p->target || !*p->target)
 		return -ENOENT;
-	err = options_parse(p, &z, NULL);
-	if (err)
-		goto out; /* open() says which */
 	image = open(p->target, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (image < 0 || fstat(image, &st) < 0) {
-		err = -errno;
-		goto out;
-	}
+	if (image < 0 || fstat(image, &st) < 0)
+		return -errno;
 	boot = open(OVERLAY_BOOT_FILE, O_RDONLY | O_CLOEXEC);
-	if (boot < 0) {
-		err = -errno;
-		goto out;
+	if (boot < 0)
+		return -errno;
+	p->fds[FD_IMAGE] = image;
+	p->fds[FD_BOOT] = boot;
+	p->nfds = FD_OVERLAY;
+	err = open_overlay_file(p, st.st_mode);
+	if (err) {
+		p->nfds = 0;
+		return err;
 	}
-	/* Nothing is created beside what cannot be an image. */
-	if (z.overlay && S_ISREG(st.st_mode))
-		fd = open_overlay(&z, p->readonly, st.st_mode);
-	err = fd < 0 && fd != -ENOENT ? fd : 0;
-	if (err)
-		goto out;
-	p->fds[FD_IMAGE] = take_fd(image);
-	p->fds[FD_BOOT] = take_fd(boot);
-	p->fds[FD_OVERLAY] = fd;
-	p->nfds = fd < 0 ? FD_OVERLAY : FD_OVERLAY + 1;
-out:
-	free(z.overlay);
-	return err;
+	(void)take_fd(image);
+	(void)take_fd(boot);
+	return 0;
 }
 
 /* -------------------------------------------------------------------- open */
@@ -177,6 +185,12 @@ static int open_layers(struct zstd_dev *d, const struct blkdrv_params *p,
 		err = zimage_why(reason, -EINVAL, "the image is empty");
 	if (!err)
 		err = zcache_new(&d->image, d->pool, z->cache, &d->cache);
+	if (!err && z->overlay && p->nfds == FD_OVERLAY &&
+	    !(p->readonly && z->overlay_default))
+		err = zimage_why(reason, -ENOENT,
+				 "its overlay %s cannot be opened%s; overlay=PATH names "
+				 "another, overlay=none does without",
+				 z->overlay, p->readonly ? "" : " or made for writing");
 	if (!err && p->nfds > FD_OVERLAY) {
 		base = overlay_base_of(&d->image.table);
 		err = overlay_boot_read(p->fds[FD_BOOT], boot);

@@ -23,6 +23,9 @@
 /* An I/O's state, in its priv. */
 struct zstd_req {
 	uint64_t next; /* bytes issued */
+	/* Up to here it comes from the base: asked once a stretch, as frames may
+	 * end within a sector. */
+	uint64_t base_until;
 	size_t iov_skip;
 	struct blkdrv_io *stalled_next;
 	unsigned iov_index;
@@ -369,18 +372,34 @@ static uint64_t frame_piece(struct zstd_queue *q, struct blkdrv_io *io, uint64_t
 	return run;
 }
 
-static void read_continue(struct zstd_queue *q, struct blkdrv_io *io)
+/* Issues the next piece. How many bytes; 0: no seg is free. */
+static uint64_t read_piece(struct zstd_queue *q, struct blkdrv_io *io)
 {
 	const struct overlay *ov = dev_of(q)->overlay;
 	struct zstd_req *r = req_of(io);
+	uint64_t run = io->len - r->next;
+	bool present = false;
 
-	while (r->next < io->len && !r->result) {
-		uint64_t run = io->len - r->next;
-		bool present = false;
-
+	if (r->next == r->base_until) {
 		if (ov)
 			run = overlay_run(ov, io->offset + r->next, run, &present);
-		run = present ? overlay_piece(q, io, run) : frame_piece(q, io, run);
+		if (present) {
+			run = overlay_piece(q, io, run);
+			r->base_until += run;
+			return run;
+		}
+		r->base_until += run;
+	}
+	return frame_piece(q, io, r->base_until - r->next);
+}
+
+static void read_continue(struct zstd_queue *q, struct blkdrv_io *io)
+{
+	struct zstd_req *r = req_of(io);
+
+	while (r->next < io->len && !r->result) {
+		uint64_t run = read_piece(q, io);
+
 		if (!run) {
 			stall(q, io);
 			return;
