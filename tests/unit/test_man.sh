@@ -21,7 +21,7 @@ for page in "$pages"/*.[1-8]; do
 done
 
 # shown PAGE: its text
-shown() { mandoc -Tascii "$pages/$1" | col -b | tr -s ' \n\t' ' '; }
+shown() { mandoc -Tascii "$pages/$1" | sed 's/.\x08//g' | tr -s ' \n\t' ' '; }
 
 # covers PAGE COMMAND...: each option, with its dashes, is a word of the page
 covers() {
