@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """One-line C functions out of a header, as functions over z3's 32-bit words.
 
