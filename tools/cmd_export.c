@@ -92,6 +92,8 @@ static int run_export(struct cli *c)
 	args[n++] = "--foreground";
 	args[n++] = "--unix";
 	args[n++] = c->nbd;
+	/* clients that care for no logical block: read, change, write */
+	args[n++] = "--filter=blocksize";
 	if (c->readonly)
 		args[n++] = "--readonly";
 	args[n++] = plugin;
