@@ -135,10 +135,10 @@ int hvd_dir_open(const char *path, struct hvd_dir **dir)
 {
 	struct hvd_dir *d = calloc(1, sizeof(*d));
 	char sub[sizeof(d->path)];
-	int err = d ? 0 : -ENOMEM;
+	int err;
 
-	if (err)
-		return err;
+	if (!d)
+		return -ENOMEM;
 	d->lock = -1;
 	for (int i = 0; i < HVD_DIR_NR; i++)
 		d->fd[i] = -1;

@@ -169,6 +169,16 @@ static const int fcntls[] = {
 };
 static const int prctls[] = { PR_SET_NAME, PR_GET_NAME, PR_SET_VMA };
 
+static struct scmp_arg_cmp arg_is(unsigned arg, unsigned long value)
+{
+	return (struct scmp_arg_cmp){ arg, SCMP_CMP_EQ, value, 0 };
+}
+
+static struct scmp_arg_cmp arg_bits(unsigned arg, unsigned long mask, unsigned long value)
+{
+	return (struct scmp_arg_cmp){ arg, SCMP_CMP_MASKED_EQ, mask, value };
+}
+
 static int allow_each(scmp_filter_ctx ctx)
 {
 	int err = 0;
@@ -179,13 +189,13 @@ static int allow_each(scmp_filter_ctx ctx)
 		err = seccomp_rule_add(ctx, SCMP_ACT_KILL_PROCESS, deadly[i], 0);
 	for (size_t i = 0; i < sizeof(ioctls) / sizeof(ioctls[0]) && !err; i++)
 		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
-				       SCMP_A1(SCMP_CMP_EQ, ioctls[i]));
+				       arg_is(1, ioctls[i]));
 	for (size_t i = 0; i < sizeof(fcntls) / sizeof(fcntls[0]) && !err; i++)
 		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
-				       SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)fcntls[i]));
+				       arg_is(1, (unsigned long)fcntls[i]));
 	for (size_t i = 0; i < sizeof(prctls) / sizeof(prctls[0]) && !err; i++)
 		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1,
-				       SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)prctls[i]));
+				       arg_is(0, (unsigned long)prctls[i]));
 	return err;
 }
 
@@ -196,16 +206,16 @@ static int allow_memory_threads(scmp_filter_ctx ctx)
 	int err;
 
 	err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
-			       SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+			       arg_bits(2, PROT_EXEC, 0));
 	if (!err) /* a thread chooses its own CPU */
 		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(sched_setaffinity),
-				       1, SCMP_A0(SCMP_CMP_EQ, 0));
+				       1, arg_is(0, 0));
 	if (!err)
 		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
-				       SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+				       arg_bits(2, PROT_EXEC, 0));
 	if (!err)
 		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
-				       SCMP_A0(SCMP_CMP_MASKED_EQ, thread, thread));
+				       arg_bits(0, thread, thread));
 	/* its flags are in memory; told that there is none, libc uses clone */
 	if (!err)
 		err = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
@@ -218,25 +228,22 @@ static int allow_self(scmp_filter_ctx ctx)
 	const scmp_datum_t self = (scmp_datum_t)getpid();
 	int err;
 
-	err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-			       SCMP_A0(SCMP_CMP_EQ, self));
+	err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, arg_is(0, self));
 	if (!err)
 		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(kill), 1,
-				       SCMP_A0(SCMP_CMP_EQ, self));
+				       arg_is(0, self));
 	/* reads of limits only */
 	if (!err)
 		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 2,
-				       SCMP_A0(SCMP_CMP_EQ, 0), SCMP_A2(SCMP_CMP_EQ, 0));
+				       arg_is(0, 0), arg_is(2, 0));
 	/* fstat(fd) is this with an empty path, which a filter cannot see: a path
 	 * in it shows a file's metadata, never its contents */
 	if (!err)
 		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(newfstatat), 1,
-				       SCMP_A3(SCMP_CMP_MASKED_EQ, AT_EMPTY_PATH,
-					       AT_EMPTY_PATH));
+				       arg_bits(3, AT_EMPTY_PATH, AT_EMPTY_PATH));
 	if (!err) /* likewise; it tells what O_DIRECT needs */
 		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(statx), 1,
-				       SCMP_A2(SCMP_CMP_MASKED_EQ, AT_EMPTY_PATH,
-					       AT_EMPTY_PATH));
+				       arg_bits(2, AT_EMPTY_PATH, AT_EMPTY_PATH));
 	return err;
 }
 

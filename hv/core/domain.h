@@ -37,9 +37,9 @@ extern const struct core_limits core_limits_default;
 struct client {
 	struct domain *dom;
 	LIST_ENTRY(client) link;
-	LIST_HEAD(, arena) arenas;
-	LIST_HEAD(, arena_map) maps;
-	LIST_HEAD(, port) ports;
+	LIST_HEAD(arena_list, arena) arenas;
+	LIST_HEAD(arena_map_list, arena_map) maps;
+	LIST_HEAD(port_list, port) ports;
 };
 
 struct domain {
@@ -51,7 +51,7 @@ struct domain {
 	uint32_t nr_clients, nr_arenas;
 	uint32_t pages, fds; /* charged */
 	LIST_ENTRY(domain) link;
-	LIST_HEAD(, client) clients;
+	LIST_HEAD(client_list, client) clients;
 	struct arena *arenas[GREF_ARENAS];
 	struct port *ports[EVTCHN_2L_NR_CHANNELS];
 };
@@ -60,7 +60,7 @@ struct registry {
 	struct core_limits limits;
 	uint64_t serial;
 	domid_t next; /* where the search for a free id starts */
-	LIST_HEAD(, domain) domains;
+	LIST_HEAD(domain_list, domain) domains;
 	struct domain *by_id[DOMID_FIRST_RESERVED];
 };
 

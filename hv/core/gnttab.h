@@ -35,7 +35,7 @@ struct arena {
 	uint64_t peer_serial;
 	bool readonly;
 	int data, entries; /* memfds; the same descriptor unless readonly */
-	LIST_HEAD(, arena_map) maps;
+	LIST_HEAD(arena_map_holders, arena_map) maps;
 	LIST_ENTRY(arena) link; /* in owner->arenas */
 };
 

@@ -22,10 +22,10 @@ struct plat_proc {
 	bool gone; /* the hypervisor */
 
 	pthread_mutex_t lock; /* what follows; taken before call_lock */
-	LIST_HEAD(, proc_arena) arenas;
-	LIST_HEAD(, proc_evtchn) evtchns;
-	LIST_HEAD(, proc_mapper) mappers;
-	LIST_HEAD(, proc_peer) peers;
+	LIST_HEAD(proc_arena_list, proc_arena) arenas;
+	LIST_HEAD(proc_evtchn_list, proc_evtchn) evtchns;
+	LIST_HEAD(proc_mapper_list, proc_mapper) mappers;
+	LIST_HEAD(proc_peer_list, proc_peer) peers;
 
 	struct proc_xs xs; /* xenstore_*'s one thread */
 };

@@ -61,7 +61,7 @@ struct proc_mapper {
 	struct plat_proc *pp;
 	struct proc_peer *peer;
 	LIST_ENTRY(proc_mapper) link;
-	LIST_HEAD(, mapper_window) windows;
+	LIST_HEAD(mapper_window_list, mapper_window) windows;
 	uint32_t nr_used;
 	uint16_t used[GREF_ARENAS]; /* the ids in `arenas`, for walks */
 	struct mapper_arena *arenas[GREF_ARENAS];

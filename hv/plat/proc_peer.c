@@ -11,21 +11,28 @@
 #define MISS_MAX       64u /* failed lookups a peer in a window; then no more calls */
 #define MISS_WINDOW_NS 100000000u /* 100 ms */
 
+static struct proc_peer *peer_find(struct plat_proc *pp, domid_t domid)
+{
+	struct proc_peer *p;
+
+	LIST_FOREACH (p, &pp->peers, link) {
+		if (p->domid == domid)
+			return p;
+	}
+	p = calloc(1, sizeof(*p));
+	if (p) {
+		p->domid = domid;
+		LIST_INSERT_HEAD(&pp->peers, p, link);
+	}
+	return p;
+}
+
 int peer_get(struct plat_proc *pp, domid_t domid, struct proc_peer **peer)
 {
 	struct proc_peer *p;
 
 	pthread_mutex_lock(&pp->lock);
-	LIST_FOREACH (p, &pp->peers, link)
-		if (p->domid == domid)
-			break;
-	if (!p) {
-		p = calloc(1, sizeof(*p));
-		if (p) {
-			p->domid = domid;
-			LIST_INSERT_HEAD(&pp->peers, p, link);
-		}
-	}
+	p = peer_find(pp, domid);
 	if (p)
 		p->mappers++;
 	pthread_mutex_unlock(&pp->lock);

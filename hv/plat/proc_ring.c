@@ -71,11 +71,12 @@ void proc_unmap_ring(struct gnttab_mapper *mp, const grant_ref_t *refs, uint32_t
 {
 	struct mapper_window *w;
 
-	LIST_FOREACH (w, &mapper_of(mp)->windows, link)
-		if (w->addr == addr)
+	LIST_FOREACH (w, &mapper_of(mp)->windows, link) {
+		if (w->addr == addr) {
+			proc_window_free(w);
 			break;
-	if (w)
-		proc_window_free(w);
+		}
+	}
 	proc_unmap_refs(mp, refs, n, GNTTAB_WRITE, NULL);
 }
 

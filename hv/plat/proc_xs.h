@@ -28,8 +28,8 @@ struct proc_xs {
 	int sock, wait_fd, wake; /* wait_fd: epoll over sock and wake */
 	bool dead, woken;
 	uint32_t req_id;
-	STAILQ_HEAD(, xs_event) events;
-	LIST_HEAD(, xs_watch) watches;
+	STAILQ_HEAD(xs_event_queue, xs_event) events;
+	LIST_HEAD(xs_watch_list, xs_watch) watches;
 	size_t in_len; /* of the message that is coming in */
 	union {
 		struct xsd_sockmsg hdr;

@@ -39,16 +39,28 @@ static bool claim_path_valid(const char *path)
 	return parts == want;
 }
 
-static struct claim *claim_find(struct domain *dom, const char *path)
+static struct claim *claim_of(const struct conn *c, const char *path)
 {
-	struct client *cl;
 	struct claim *k;
 
-	LIST_FOREACH (cl, &dom->clients, link)
-		LIST_FOREACH (k, &conn_of(cl)->claims, link)
-			if (!strcmp(k->path, path))
-				return k;
+	LIST_FOREACH (k, &c->claims, link) {
+		if (!strcmp(k->path, path))
+			return k;
+	}
 	return NULL;
+}
+
+static struct claim *claim_find(struct domain *dom, const char *path)
+{
+	struct claim *k = NULL;
+	struct client *cl;
+
+	LIST_FOREACH (cl, &dom->clients, link) {
+		k = claim_of(conn_of(cl), path);
+		if (k)
+			break;
+	}
+	return k;
 }
 
 int claim_take(struct conn *c, const char *path)
@@ -81,9 +93,9 @@ static void claim_free(struct claim *k)
 
 int claim_drop(struct conn *c, const char *path)
 {
-	struct claim *k = claim_find(c->client.dom, path);
+	struct claim *k = claim_of(c, path);
 
-	if (!k || k->owner != c)
+	if (!k)
 		return -ENOENT;
 	claim_free(k);
 	return 0;

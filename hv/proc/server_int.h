@@ -21,7 +21,7 @@ struct conn {
 	bool hello;		 /* said */
 	uint32_t xs_connections; /* handed out, ever */
 	uint32_t nr_claims;
-	LIST_HEAD(, claim) claims;
+	LIST_HEAD(claim_list, claim) claims;
 };
 
 struct hvserver {
