@@ -7,12 +7,14 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 
 #include "backends/block/drivers.h"
 #include "backends/block/rawqueue.h"
 #include "hv/base/log.h"
 
 #define REGION_MAX (UINT64_C(1) << 30) /* what one registered buffer may be */
+#define NOW_MAX	   65536u	       /* more is worth another thread */
 
 struct uring_region {
 	uintptr_t base;
@@ -101,12 +103,43 @@ static void uring_cqe(struct worker_op *op, int res, uint32_t flags)
 		(void)uring_send(u);
 }
 
+/*
+ * A file in memory: io_uring would hand each operation to a kernel thread, as
+ * tmpfs cannot promise not to wait (it may for swap), which costs many times
+ * the copy. So it is done here and now.
+ */
+static void uring_now(struct rawqueue *rq, struct blkdrv_io *io)
+{
+	struct rawxfer x = { 0 };
+	struct rawpiece piece;
+	ssize_t n;
+	int ret = 1;
+
+	while (ret > 0) {
+		off_t at = (off_t)(io->offset + x.done);
+
+		/* cannot fail: there are no bounce buffers to wait for */
+		(void)rawxfer_next(rq, io, &x, &piece);
+		if (io->op == BLKDRV_WRITE)
+			n = pwritev(rq->file->fd, piece.iov, (int)piece.iovcnt, at);
+		else
+			n = preadv(rq->file->fd, piece.iov, (int)piece.iovcnt, at);
+		ret = rawxfer_took(rq, io, &x, n < 0 ? -errno : (int)n);
+	}
+	blkdrv_done(io, ret);
+}
+
 static int uring_submit(struct blkdrv_queue *q, struct blkdrv_io *io)
 {
 	struct uring_xfer *u = (struct uring_xfer *)io->priv;
+	struct rawqueue *rq = (struct rawqueue *)q;
 
 	if (io->op == BLKDRV_FLUSH || io->op == BLKDRV_DISCARD) {
-		rawqueue_aux((struct rawqueue *)q, io);
+		rawqueue_aux(rq, io);
+		return 0;
+	}
+	if (io->len <= NOW_MAX && rq->file->in_memory && !rq->bounce) {
+		uring_now(rq, io);
 		return 0;
 	}
 	u->op.fn = uring_cqe;

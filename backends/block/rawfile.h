@@ -28,6 +28,7 @@ struct rawfile {
 	int fd;	      /* I/O, and its lock */
 	int alive_fd; /* the other lock */
 	bool blockdev;
+	bool in_memory; /* a file on tmpfs or ramfs */
 	/* What O_DIRECT asks of memory and of offsets and lengths; 1 without. */
 	uint32_t mem_align, off_align;
 	bool want_fixed; /* option "fixed" */

@@ -110,10 +110,11 @@ static void rawfile_direct(struct rawfile *f, bool wanted)
 	uint32_t mem, off;
 
 	f->off_align = 1;
+	f->in_memory = rawfile_in_memory(f);
 	f->drv.info.direct = flags >= 0 && (flags & O_DIRECT);
 	if (!f->drv.info.direct && !wanted)
 		return;
-	if (!f->drv.info.direct || rawfile_in_memory(f)) {
+	if (!f->drv.info.direct || f->in_memory) {
 		rawfile_undirect(f, "not on this file system");
 		return;
 	}
