@@ -231,6 +231,17 @@ static void fault_evtchn_close(struct evtchn *ch)
 	below(ch->plat)->evtchn_close(ch);
 }
 
+/* A transaction that fails at its end is over, and nothing of it is left. */
+static int fault_tx_abort(struct plat *b, xenstore_tx_t tx)
+{
+	char *reply = NULL;
+	size_t len;
+	int err = b->ops->xs_request(b, XS_TRANSACTION_END, tx, "F", 2, &reply, &len);
+
+	free(reply);
+	return err ? err : -EAGAIN;
+}
+
 static int fault_xs_request(struct plat *p, uint32_t type, xenstore_tx_t tx,
 			    const void *payload, size_t len, char **reply,
 			    size_t *reply_len)
@@ -238,13 +249,9 @@ static int fault_xs_request(struct plat *p, uint32_t type, xenstore_tx_t tx,
 	struct plat *b = fault_of(p)->below;
 	int err = fault_hit(p, FAULT_xs_request);
 
-	/* what a transaction's end fails with most often */
-	if (err && type == XS_TRANSACTION_END)
-		b->ops->xs_request(b, type, tx, "F", 2, reply, reply_len) ||
-			(free(*reply), 0);
-	if (err)
-		return type == XS_TRANSACTION_END ? -EAGAIN : err;
-	return b->ops->xs_request(b, type, tx, payload, len, reply, reply_len);
+	if (!err)
+		return b->ops->xs_request(b, type, tx, payload, len, reply, reply_len);
+	return type == XS_TRANSACTION_END ? fault_tx_abort(b, tx) : err;
 }
 
 static int fault_xs_fd(struct plat *p)
