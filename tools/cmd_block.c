@@ -29,10 +29,10 @@ static bool backend_answered(const struct disk_xs *d, void *arg)
 	return a->error || a->state >= XenbusStateInitWait;
 }
 
-/* "target=/img,backend=drv0" is all target: worth a word when that fails. */
+/* "target=/img,format=raw" is all target: worth a word when that fails. */
 static const char *target_hint(const struct disk_spec *s)
 {
-	static const char *const keys[] = { ",backend=", ",format=", ",vdev=", ",access=",
+	static const char *const keys[] = { ",format=", ",vdev=", ",access=",
 					    ",backendtype=" };
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)

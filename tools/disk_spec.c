@@ -285,6 +285,28 @@ static int check_printable(struct disk_scan *s, const char *token)
 	return 0;
 }
 
+/*
+ * target= swallows the rest, as in xl, but for one comma at its end; and, which
+ * is ours, for a `,backend=NAME` there: no path ends so, and people write it.
+ */
+static int take_target(struct disk_scan *s, char *rest)
+{
+	static const char key[] = ",backend=";
+	size_t n = strlen(rest);
+	char *p, *backend = NULL;
+
+	if (n && rest[n - 1] == ',')
+		rest[n - 1] = '\0';
+	for (p = strstr(rest, key); p; p = strstr(p + 1, key))
+		backend = p;
+	if (backend && !strpbrk(backend + sizeof(key) - 1, ",/")) {
+		*backend = '\0';
+		if (disk_set_key(s, "backend", backend + sizeof(key) - 1))
+			return s->err;
+	}
+	return disk_set_string(s, "target", &s->d->target, rest);
+}
+
 /* The parameter that starts at *p; moves *p behind it and its comma. */
 static int take_parameter(struct disk_scan *s, char **p)
 {
@@ -296,14 +318,9 @@ static int take_parameter(struct disk_scan *s, char **p)
 		*p = token + n;
 		return take_prefix(s, token);
 	}
-	if (!strncmp(token, "target=", 7)) { /* swallows the rest */
-		n = strlen(token);
-		*p = token + n;
-		if (token[n - 1] == ',')
-			token[n - 1] = '\0';
-		if (check_printable(s, token))
-			return s->err;
-		return disk_set_string(s, "target", &s->d->target, token + 7);
+	if (!strncmp(token, "target=", 7)) {
+		*p = token + strlen(token);
+		return check_printable(s, token) ? s->err : take_target(s, token + 7);
 	}
 	comma = strchr(token, ',');
 	if (comma)

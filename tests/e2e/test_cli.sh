@@ -141,10 +141,10 @@ exports() {
 	touch "$work/plugin.so"
 	ok tandem create g
 	ok tandem block-attach --wait 0 g /i,,xvda
-	is "export" "--foreground --unix $work/s --readonly $work/plugin.so disk=g/xvda" \
+	is "export" "--foreground --unix $work/s --filter=blocksize --readonly $work/plugin.so disk=g/xvda" \
 		"$(PATH=$work/bin:$PATH tandem export --nbd "$work/s" --readonly \
 			--plugin "$work/plugin.so" g/xvda)"
-	is "TANDEM_NBDKIT_PLUGIN" "--foreground --unix $work/s $work/plugin.so disk=g/51712" \
+	is "TANDEM_NBDKIT_PLUGIN" "--foreground --unix $work/s --filter=blocksize $work/plugin.so disk=g/51712" \
 		"$(PATH=$work/bin:$PATH TANDEM_NBDKIT_PLUGIN=$work/plugin.so \
 			tandem export --nbd "$work/s" g/51712)"
 	bad 'no-plugin.so: No such file' tandem export --nbd "$work/s" \
@@ -240,7 +240,7 @@ bad_disks() {
 	bad "no domain 'nope'" tandem block-attach nope /i,,xvda
 	bad 'no backend answered within 0.1 s' tandem block-attach --wait 0.1 g /i,,xvda
 	bad 'put the other keys before it' tandem block-attach --wait 0.1 g \
-		vdev=xvda,target=/i,backend=drv0
+		vdev=xvda,target=/i,format=raw
 	bad 'g has no device xvda' tandem block-detach g xvda
 	bad "'nope' is no virtual device" tandem block-detach g nope
 	bad 'g has no device xvda' tandem block-resize g xvda

@@ -25,7 +25,9 @@ struct good {
 static const struct good good[] = {
 	{ "/img,,xvda", "uring", "/img", 51712, true },
 	{ "format=raw,vdev=xvda,access=rw,target=/path/img,backend=drv0", "uring",
-	  "/path/img,backend=drv0", 51712, true },
+	  "/path/img", 51712, true },
+	{ "vdev=xvda,target=/a,b=c,backend=x/y", "uring", "/a,b=c,backend=x/y", 51712,
+	  true },
 	{ "vg/lv,raw,hda,r", "uring", "/dev/vg/lv", 768, false },
 	{ "phy:vg/lv,sdb1,r", "uring", "/dev/vg/lv", 2065, false },
 	{ "backendtype=phy,/img,raw,xvdq", "uring", "/img", (1u << 28) | 16u << 8, true },

