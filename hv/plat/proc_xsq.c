@@ -10,7 +10,7 @@ struct xs_watch {
 	LIST_ENTRY(xs_watch) link;
 	char *token; /* behind path */
 	uint32_t waiting;
-	bool overflow; /* the watch's own path waits, for all */
+	uint32_t overflow; /* the watch's own path waits, for all */
 	char path[];
 };
 
@@ -53,7 +53,7 @@ int xsq_watch(struct proc_xs *xs, const char *path, const char *token)
 
 	if (watch_find(xs, path, token))
 		return 0; /* the server will say EEXIST */
-	w = strings_new(sizeof(*w), path, token, &copy);
+	w = strings_new(offsetof(struct xs_watch, path), path, token, &copy);
 	if (!w)
 		return -ENOMEM;
 	w->token = copy;
@@ -135,10 +135,10 @@ int xsq_put(struct proc_xs *xs, const char *payload, size_t len)
 	if (w->waiting >= XS_EVENTS_PER_WATCH) {
 		events_drop(xs, w);
 		w->waiting = 0;
-		w->overflow = true;
+		w->overflow = 1;
 		path = w->path;
 	}
-	e = strings_new(sizeof(*e), path, token, &copy);
+	e = strings_new(offsetof(struct xs_event, path), path, token, &copy);
 	if (!e)
 		return -ENOMEM;
 	e->token = copy;
@@ -160,7 +160,7 @@ int xsq_take(struct proc_xs *xs, char **path, char **token)
 		return -ENOMEM;
 	STAILQ_REMOVE_HEAD(&xs->events, link);
 	e->watch->waiting--;
-	e->watch->overflow = false;
+	e->watch->overflow = 0;
 	free(e);
 	*path = out;
 	*token = copy;
