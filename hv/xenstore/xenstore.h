@@ -15,7 +15,11 @@
 
 struct xs_server;
 
-/* Bounds for each unprivileged domain (dom0 has none). */
+/*
+ * Bounds for each unprivileged domain (dom0 has none). What dom0 makes for a
+ * domain carries quota along, so that a driver domain needs no other bounds:
+ * domain.h.
+ */
 struct xs_quota {
 	uint32_t nodes;	    /* owned nodes */
 	uint32_t node_size; /* bytes of a node's value, names and perms */
