@@ -19,17 +19,9 @@ struct commit {
 };
 
 /* The tree's node at t goes, or is replaced, and nothing above it does. */
-static bool removes(const struct commit *c, const struct xs_tnode *t)
+static bool removes(const struct commit *c, struct xs_tnode *t)
 {
-	if (!t->base || !t->opaque)
-		return false;
-	for (size_t len = t->path_len; (len = path_parent(t->path, len));) {
-		const struct xs_tnode *up = tx_peek(c->tx, t->path, len);
-
-		if (up && up->opaque)
-			return false;
-	}
-	return true;
+	return t->base && t->opaque && !tx_veiled(c->tx, t);
 }
 
 static bool creates(const struct commit *c, const struct xs_tnode *t)

@@ -54,6 +54,23 @@ size_t path_parent(const char *path, size_t len)
 	return len > 1 ? len - 1 : 1;
 }
 
+size_t path_between(const char *path, size_t low, size_t high)
+{
+	size_t mid = low + (high - low) / 2, at = mid;
+
+	if (path[0] != '/' || high < 2)
+		return 0;
+	/* ends stand before a '/': the next one below the middle, or above it */
+	while (at > low + 1 && path[at] != '/')
+		at--;
+	if (at > low && at > 1 && path[at] == '/')
+		return at;
+	for (at = mid + 1; at < high; at++)
+		if (path[at] == '/' && at > low)
+			return at;
+	return low < 1 ? 1 : 0;
+}
+
 const char *path_leaf(const char *path, size_t len)
 {
 	while (len > 0 && path[len - 1] != '/')

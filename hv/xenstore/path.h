@@ -29,6 +29,13 @@ int path_parse(struct xs_path *p, const char *name, domid_t domid, bool special,
 /* Length of the parent of path[0..len), 1 for a child of "/", 0 for none. */
 size_t path_parent(const char *path, size_t len);
 
+/*
+ * A prefix of path that is a path, longer than `low` and shorter than `high`,
+ * somewhere in the middle: its length, or 0 for none. `low` is such a prefix'
+ * length or 0, `high` is, too, or one beyond the path.
+ */
+size_t path_between(const char *path, size_t low, size_t high);
+
 /* The last component. */
 const char *path_leaf(const char *path, size_t len);
 

@@ -74,7 +74,11 @@ struct xs_tnode *tx_peek(const struct xs_tx *tx, const char *path, size_t len)
 	return t;
 }
 
-/* When the transaction last removed something above path: what is older is gone. */
+/*
+ * When the transaction last removed something above path: what is older is
+ * gone. Stops at the first node that knows, so that neither depth nor a walk
+ * from parent to child costs its square.
+ */
 static uint64_t tx_veil(const struct xs_tx *tx, const char *path, size_t len)
 {
 	uint64_t veil = 0;
@@ -84,10 +88,21 @@ static uint64_t tx_veil(const struct xs_tx *tx, const char *path, size_t len)
 	while ((len = path_parent(path, len))) {
 		const struct xs_tnode *t = tx_peek(tx, path, len);
 
-		if (t && t->opaque > veil)
+		if (!t)
+			continue;
+		if (t->opaque > veil)
 			veil = t->opaque;
+		if (t->veil_at == tx->removed)
+			return t->veil > veil ? t->veil : veil;
 	}
 	return veil;
+}
+
+bool tx_veiled(const struct xs_tx *tx, struct xs_tnode *t)
+{
+	t->veil = tx_veil(tx, t->path, t->path_len);
+	t->veil_at = tx->removed;
+	return t->veil != 0;
 }
 
 bool tx_exists(const struct xs_tx *tx, const struct xs_tnode *t)
@@ -162,6 +177,8 @@ int tx_touch(struct xs_tx *tx, const char *path, size_t len, unsigned deps,
 			return -ENOMEM;
 		t->based = !veil;
 	}
+	t->veil = veil;
+	t->veil_at = tx->removed;
 	if (t->based && !veil && !t->opaque)
 		tnode_depend(tx, t, deps | 1u << XS_GEN_PERMS);
 	if (t->body && t->seq < veil)
@@ -205,7 +222,8 @@ void tx_remove(struct xs_tx *tx, struct xs_tnode *t)
 
 	tnode_set_body(tx, t, NULL);
 	t->opaque = t->seq = ++tx->seq;
-	t->changed = tx->removed = true;
+	t->changed = true;
+	tx->removed = t->seq;
 	if (parent)
 		tnode_list_changed(tx, parent);
 }

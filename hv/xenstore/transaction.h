@@ -27,6 +27,8 @@ struct xs_tnode {
 	uint64_t born;		      /* when it was last created */
 	uint64_t opaque; /* when the node was last removed: hides all that is older below
 			  */
+	uint64_t veil,
+		veil_at;   /* the newest opaque above, as of tx->removed == veil_at */
 	uint64_t list_gen; /* of own changes to the children's names */
 	size_t charged;
 	unsigned deps;	/* 1 << XS_GEN_* */
@@ -48,8 +50,8 @@ struct xs_tx {
 	uint32_t id;
 	uint32_t created; /* nodes, ever */
 	uint64_t seq;
-	bool removed; /* something is opaque */
-	bool failed;  /* an operation was left halfway: it cannot be committed */
+	uint64_t removed; /* seq of the last removal; 0: none */
+	bool failed;	  /* an operation was left halfway: it cannot be committed */
 };
 
 /* 0, -ENOSPC (quota) or -ENOMEM. */
@@ -74,6 +76,8 @@ void tx_set(struct xs_tx *tx, struct xs_tnode *t, struct xs_body *body, unsigned
 void tx_create(struct xs_tx *tx, struct xs_tnode *parent, struct xs_tnode *t,
 	       struct xs_body *body, bool fire);
 void tx_remove(struct xs_tx *tx, struct xs_tnode *t);
+/* Has the transaction removed something above it (and perhaps made it anew)? */
+bool tx_veiled(const struct xs_tx *tx, struct xs_tnode *t);
 /* Does the transaction see a node there? */
 bool tx_exists(const struct xs_tx *tx, const struct xs_tnode *t);
 /* Does it see what the tree has at and below that path? */

@@ -26,20 +26,35 @@ static int view_get(const struct xs_view *v, const char *path, size_t len, unsig
 	return 0;
 }
 
-/* The nearest node at or above path[0..len). The root is always there. */
+/*
+ * The nearest node at or above path[0..len), whose length *len is then. Halves
+ * the way: above a node that is there all are, so only the last one and the
+ * first one missing matter, to a transaction as well.
+ */
 static int view_nearest(const struct xs_view *v, const char *path, size_t *len,
 			struct xs_body **body)
 {
-	int err;
+	size_t there = 0, missing = *len + 1, at = *len;
+	struct xs_body *b;
 
-	for (;;) {
-		err = view_get(v, path, *len, DEP(PERMS), body);
-		if (err || *body)
+	*body = NULL;
+	while (at > there && at < missing) {
+		int err = view_get(v, path, at, DEP(PERMS), &b);
+
+		if (err)
 			return err;
-		*len = path_parent(path, *len);
-		if (*len == 0)
-			return -ENOENT;
+		if (b) {
+			there = at;
+			*body = b;
+		} else {
+			missing = at;
+		}
+		/* mostly it is the parent */
+		at = missing == *len ? path_parent(path, *len)
+				     : path_between(path, there, missing);
 	}
+	*len = there;
+	return there ? 0 : -ENOENT;
 }
 
 /* As view_read(); for a node that is not there, what is told of it. */
