@@ -150,7 +150,6 @@ int xenbus_printf(struct xenbus_device *dev, xenstore_tx_t tx, const char *key,
 void xenbus_error(struct xenbus_device *dev, const char *fmt, ...)
 {
 	cleanup_free char *text = NULL;
-	char path[128];
 	va_list ap;
 	int n;
 
@@ -166,8 +165,6 @@ void xenbus_error(struct xenbus_device *dev, const char *fmt, ...)
 		    dev->log_budget == 1 ? " (no more of this disk)" : "");
 	/* cannot fail in a way that matters: it is told on stderr already */
 	(void)xenbus_printf(dev, XENSTORE_NO_TX, "error", "%s", text);
-	snprintf(path, sizeof(path), "error/%s/error", dev->path);
-	(void)xenstore_write(dev->bus->plat, XENSTORE_NO_TX, path, text);
 }
 
 int xenbus_switch(struct xenbus_device *dev, enum xenbus_state state)

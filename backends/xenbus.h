@@ -67,8 +67,8 @@ void xenbus_device_free(struct xenbus_device *dev);
 /* Writes our state. An illegal move is a bug of ours and -EINVAL. */
 int xenbus_switch(struct xenbus_device *dev, enum xenbus_state state);
 /*
- * Tells the person: a log line, the device's `error` key and the same under
- * error/ as Linux has it. The state is the caller's to change.
+ * Tells the person: a log line and the device's `error` key. The state is the
+ * caller's to change.
  */
 void xenbus_error(struct xenbus_device *dev, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
