@@ -63,7 +63,13 @@ struct zstd_queue {
 	_Alignas(64) _Atomic(struct zstd_seg *) done;
 	/* The worker sleeps or will: who pushes wakes it. */
 	atomic_bool armed;
+	atomic_uint posting; /* pool threads that still use the queue */
 };
+
+static inline struct zstd_dev *zstd_dev_of(const struct zstd_queue *q)
+{
+	return (struct zstd_dev *)q->q.dev;
+}
 
 /* drv_zstd_queue.c */
 int zstd_queue_start(struct blkdrv *dev, struct blkworker *w, struct blkdrv_queue **q);
@@ -71,6 +77,20 @@ void zstd_queue_stop(struct blkdrv_queue *q);
 int zstd_submit(struct blkdrv_queue *q, struct blkdrv_io *io);
 int zstd_poll(struct blkdrv_queue *q);
 int zstd_arm(struct blkdrv_queue *q);
+
+/* drv_zstd_pool.c */
+
+/* Copies len bytes to the I/O's memory at (index, skip); zeros if from is NULL. */
+void zstd_iov_copy(const struct blkdrv_io *io, unsigned index, size_t skip,
+		   const uint8_t *from, uint64_t len);
+/* The seg is the worker's again. */
+void zstd_seg_post(struct zstd_seg *seg, int result);
+/* A seg's wait.fn; its task.run for writes and discards, for reads. */
+void zstd_frame_came(struct zwait *wait, const uint8_t *data, int err);
+void zstd_seg_change(struct ztask *task, struct zdec *dec);
+void zstd_seg_pread(struct ztask *task, struct zdec *dec);
+/* Somebody should flush, with seg waiting for it or for nobody. */
+void zstd_flush_kick(struct zstd_dev *d, struct zstd_seg *seg);
 /* The device's flush_task. */
 void zstd_flush_run(struct ztask *task, struct zdec *dec);
 

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -41,21 +42,6 @@ static struct zstd_req *req_of(struct blkdrv_io *io)
 	return (struct zstd_req *)io->priv;
 }
 
-static struct zstd_dev *dev_of(const struct zstd_queue *q)
-{
-	return (struct zstd_dev *)q->q.dev;
-}
-
-static struct zstd_seg *seg_of_task(struct ztask *task)
-{
-	return (struct zstd_seg *)((char *)task - offsetof(struct zstd_seg, task));
-}
-
-static struct zstd_seg *seg_of_wait(struct zwait *wait)
-{
-	return (struct zstd_seg *)((char *)wait - offsetof(struct zstd_seg, wait));
-}
-
 static struct zstd_seg *seg_of_op(struct worker_op *op)
 {
 	return (struct zstd_seg *)((char *)op - offsetof(struct zstd_seg, op));
@@ -80,134 +66,6 @@ static void iov_advance(const struct blkdrv_io *io, unsigned *index, size_t *ski
 	}
 }
 
-/* Copies len bytes to the position; zeros if from is NULL. */
-static void iov_copy(const struct blkdrv_io *io, unsigned index, size_t skip,
-		     const uint8_t *from, uint64_t len)
-{
-	while (len) {
-		const struct iovec *v = &io->iov[index++];
-		size_t n = v->iov_len - skip < len ? v->iov_len - skip : len;
-
-		if (from) {
-			memcpy((char *)v->iov_base + skip, from, n);
-			from += n;
-		} else {
-			memset((char *)v->iov_base + skip, 0, n);
-		}
-		len -= n;
-		skip = 0;
-	}
-}
-
-/* -------------------------------------------------------- pool threads' end */
-
-/* The seg is the worker's again. */
-static void seg_post(struct zstd_seg *seg, int result)
-{
-	struct zstd_queue *q = seg->q;
-	struct zstd_seg *head = atomic_load_explicit(&q->done, memory_order_relaxed);
-	uint64_t one = 1;
-
-	seg->result = result;
-	do
-		seg->next = head;
-	while (!atomic_compare_exchange_weak(&q->done, &head, seg));
-	/* seq_cst here and in zstd_arm(): either we see that it is armed, or it
-	 * sees what we pushed. Cannot fail: the counter is far from full. */
-	if (atomic_exchange(&q->armed, false))
-		(void)!write(q->evfd, &one, sizeof(one));
-}
-
-static void frame_came(struct zwait *wait, const uint8_t *data, int err)
-{
-	struct zstd_seg *seg = seg_of_wait(wait);
-
-	if (data)
-		iov_copy(seg->io, seg->iov_index, seg->iov_skip, data + seg->in_frame,
-			 seg->len);
-	seg_post(seg, err == -ENOMEM ? -ENOMEM : err ? -EIO : 0);
-}
-
-/* Somebody should flush, with seg waiting for it or for nobody. */
-static void flush_kick(struct zstd_dev *d, struct zstd_seg *seg)
-{
-	bool start;
-
-	pthread_mutex_lock(&d->flush_lock);
-	if (seg) {
-		seg->next = d->flushes;
-		d->flushes = seg;
-	}
-	start = !d->flushing;
-	d->flushing = true;
-	pthread_mutex_unlock(&d->flush_lock);
-	if (start)
-		zpool_submit(d->pool, &d->flush_task, ZPOOL_SOON);
-}
-
-void zstd_flush_run(struct ztask *task, struct zdec *dec)
-{
-	struct zstd_dev *d =
-		(struct zstd_dev *)((char *)task - offsetof(struct zstd_dev, flush_task));
-	struct zstd_seg *seg, *next;
-	bool again;
-	int err;
-
-	(void)dec;
-	pthread_mutex_lock(&d->flush_lock);
-	seg = d->flushes;
-	d->flushes = NULL;
-	pthread_mutex_unlock(&d->flush_lock);
-	err = overlay_flush(d->overlay);
-	pthread_mutex_lock(&d->flush_lock);
-	again = d->flushing = d->flushes != NULL;
-	pthread_mutex_unlock(&d->flush_lock);
-	if (again)
-		zpool_submit(d->pool, &d->flush_task, ZPOOL_SOON);
-	for (; seg; seg = next) {
-		next = seg->next;
-		seg_post(seg, err);
-	}
-}
-
-static void seg_change(struct ztask *task, struct zdec *dec)
-{
-	struct zstd_seg *seg = seg_of_task(task);
-	struct zstd_dev *d = dev_of(seg->q);
-	struct blkdrv_io *io = seg->io;
-	int err;
-
-	(void)dec;
-	if (io->op == BLKDRV_WRITE)
-		err = overlay_write(d->overlay, io->offset, io->len, io->iov, io->iovcnt);
-	else
-		err = overlay_discard(d->overlay, io->offset, io->len);
-	if (overlay_wants_flush(d->overlay))
-		flush_kick(d, NULL);
-	seg_post(seg, err);
-}
-
-/* What io_uring would not read in one go. */
-static void seg_pread(struct ztask *task, struct zdec *dec)
-{
-	struct zstd_seg *seg = seg_of_task(task);
-	const struct overlay *ov = dev_of(seg->q)->overlay;
-	const struct iovec *v = &seg->io->iov[seg->iov_index];
-	uint64_t at = overlay_data_off(ov) + seg->off, left = seg->len;
-	size_t skip = seg->iov_skip;
-	int err = 0;
-
-	(void)dec;
-	for (; left && !err; v++, skip = 0) {
-		size_t n = v->iov_len - skip < left ? v->iov_len - skip : left;
-
-		err = zimage_pread(overlay_fd(ov), (char *)v->iov_base + skip, n, at);
-		at += n;
-		left -= n;
-	}
-	seg_post(seg, err ? -EIO : 0);
-}
-
 /* -------------------------------------------------------------------- segs */
 
 static struct zstd_seg *seg_get(struct zstd_queue *q, struct blkdrv_io *io)
@@ -227,7 +85,7 @@ static void seg_to_pool(struct zstd_queue *q, struct zstd_seg *seg,
 {
 	seg->task.run = run;
 	q->in_pool++;
-	zpool_submit(dev_of(q)->pool, &seg->task, ZPOOL_SOON);
+	zpool_submit(zstd_dev_of(q)->pool, &seg->task, ZPOOL_SOON);
 }
 
 static void stall(struct zstd_queue *q, struct blkdrv_io *io)
@@ -273,7 +131,7 @@ static void overlay_read_done(struct worker_op *op, int res, uint32_t flags)
 		seg->result = 0;
 		seg_finish(seg->q, seg);
 	} else {
-		seg_to_pool(seg->q, seg, seg_pread);
+		seg_to_pool(seg->q, seg, zstd_seg_pread);
 	}
 }
 
@@ -281,7 +139,7 @@ static void overlay_read_done(struct worker_op *op, int res, uint32_t flags)
  * no seg is free. */
 static uint64_t overlay_piece(struct zstd_queue *q, struct blkdrv_io *io, uint64_t run)
 {
-	const struct overlay *ov = dev_of(q)->overlay;
+	const struct overlay *ov = zstd_dev_of(q)->overlay;
 	struct zstd_req *r = req_of(io);
 	const struct iovec *v = &io->iov[r->iov_index];
 	bool whole = run == io->len && io->iovcnt <= IOV_MAX && run <= READ_MAX;
@@ -314,7 +172,7 @@ static uint64_t overlay_piece(struct zstd_queue *q, struct blkdrv_io *io, uint64
 /* A reader that goes from frame to frame will want the next ones. */
 static void read_ahead(struct zstd_queue *q, uint32_t index)
 {
-	struct zstd_dev *d = dev_of(q);
+	struct zstd_dev *d = zstd_dev_of(q);
 	bool sequential = index == q->last_frame + 1;
 	uint32_t i;
 
@@ -330,7 +188,7 @@ static void read_ahead(struct zstd_queue *q, uint32_t index)
  * seg is free. */
 static uint64_t frame_piece(struct zstd_queue *q, struct blkdrv_io *io, uint64_t run)
 {
-	struct zstd_dev *d = dev_of(q);
+	struct zstd_dev *d = zstd_dev_of(q);
 	const struct seektable *t = &d->image.table;
 	struct zstd_req *r = req_of(io);
 	uint64_t off = io->offset + r->next;
@@ -341,7 +199,7 @@ static uint64_t frame_piece(struct zstd_queue *q, struct blkdrv_io *io, uint64_t
 	int err;
 
 	if (off >= t->size) {
-		iov_copy(io, r->iov_index, r->iov_skip, NULL, run);
+		zstd_iov_copy(io, r->iov_index, r->iov_skip, NULL, run);
 		return run;
 	}
 	index = seektable_find(t, off);
@@ -350,8 +208,8 @@ static uint64_t frame_piece(struct zstd_queue *q, struct blkdrv_io *io, uint64_t
 		run = place.off + place.len - off;
 	f = zcache_hit(d->cache, index);
 	if (f) {
-		iov_copy(io, r->iov_index, r->iov_skip,
-			 zframe_data(f) + (off - place.off), run);
+		zstd_iov_copy(io, r->iov_index, r->iov_skip,
+			      zframe_data(f) + (off - place.off), run);
 		zcache_put(f);
 		read_ahead(q, index);
 		return run;
@@ -363,11 +221,11 @@ static uint64_t frame_piece(struct zstd_queue *q, struct blkdrv_io *io, uint64_t
 	seg->in_frame = off - place.off;
 	seg->iov_index = r->iov_index;
 	seg->iov_skip = r->iov_skip;
-	seg->wait.fn = frame_came;
+	seg->wait.fn = zstd_frame_came;
 	q->in_pool++;
 	err = zcache_wait(d->cache, index, &seg->wait);
 	if (err)
-		seg_post(seg, err);
+		zstd_seg_post(seg, err);
 	read_ahead(q, index);
 	return run;
 }
@@ -375,7 +233,7 @@ static uint64_t frame_piece(struct zstd_queue *q, struct blkdrv_io *io, uint64_t
 /* Issues the next piece. How many bytes; 0: no seg is free. */
 static uint64_t read_piece(struct zstd_queue *q, struct blkdrv_io *io)
 {
-	const struct overlay *ov = dev_of(q)->overlay;
+	const struct overlay *ov = zstd_dev_of(q)->overlay;
 	struct zstd_req *r = req_of(io);
 	uint64_t run = io->len - r->next;
 	bool present = false;
@@ -426,9 +284,9 @@ static void io_continue(struct zstd_queue *q, struct blkdrv_io *io)
 		stall(q, io);
 	} else if (io->op == BLKDRV_FLUSH) {
 		q->in_pool++;
-		flush_kick(dev_of(q), seg);
+		zstd_flush_kick(zstd_dev_of(q), seg);
 	} else {
-		seg_to_pool(q, seg, seg_change);
+		seg_to_pool(q, seg, zstd_seg_change);
 	}
 }
 
@@ -436,7 +294,7 @@ int zstd_submit(struct blkdrv_queue *bq, struct blkdrv_io *io)
 {
 	struct zstd_queue *q = (struct zstd_queue *)bq;
 
-	if (io->op != BLKDRV_READ && dev_of(q)->drv.info.readonly)
+	if (io->op != BLKDRV_READ && zstd_dev_of(q)->drv.info.readonly)
 		blkdrv_done(io, io->op == BLKDRV_FLUSH ? 0 : -EROFS);
 	else
 		io_continue(q, io);
@@ -478,7 +336,7 @@ int zstd_arm(struct blkdrv_queue *bq)
 	if (q->reading || !q->in_pool)
 		return 0;
 	atomic_store(&q->armed, true);
-	/* seq_cst: pairs with seg_post(). If it was first, nobody may be left
+	/* seq_cst: pairs with zstd_seg_post(). If it was first, nobody may be left
 	 * who would write the eventfd. */
 	if (atomic_load(&q->done) && atomic_exchange(&q->armed, false))
 		return 1;
@@ -532,6 +390,9 @@ void zstd_queue_stop(struct blkdrv_queue *bq)
 {
 	struct zstd_queue *q = (struct zstd_queue *)bq;
 
+	/* All is done, but who posted the last may still look whether to wake. */
+	while (atomic_load_explicit(&q->posting, memory_order_acquire))
+		sched_yield();
 	close(q->evfd);
 	free(q);
 }
