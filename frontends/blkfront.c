@@ -75,49 +75,64 @@ static void *calloc_aligned(size_t n, size_t size)
 	return p ? memset(p, 0, bytes) : NULL;
 }
 
-int disk_make_queues(struct tandem_disk *d)
+static int make_channels(struct tandem_disk *d)
 {
-	if (d->channels)
-		return 0;
-	d->channels = calloc_aligned(d->nr_queues, sizeof(*d->channels));
-	d->queues = calloc_aligned(d->nr_all, sizeof(*d->queues));
-	if (!d->channels || !d->queues)
-		goto nomem;
-	for (unsigned i = 0; i < d->nr_all; i++)
-		d->queues[i].wake = -1;
-	for (unsigned i = 0; i < d->nr_queues; i++) {
+	d->max_channels = d->nr_queues < BLKFRONT_MAX_CHANNELS ? d->nr_queues
+							       : BLKFRONT_MAX_CHANNELS;
+	d->channels = calloc_aligned(d->max_channels, sizeof(*d->channels));
+	if (!d->channels) {
+		d->max_channels = 0;
+		return -ENOMEM;
+	}
+	for (unsigned i = 0; i < d->max_channels; i++) {
 		d->channels[i].disk = d;
 		d->channels[i].index = i;
 		d->channels[i].wait_tail = &d->channels[i].wait;
 	}
-	for (unsigned i = 0; i < d->nr_all; i++) {
-		struct tandem_queue *q = &d->queues[i];
-
-		q->disk = d;
-		q->index = i;
-		q->done_tail = &q->done;
-		q->epoll = -1;
-		atomic_init(&q->ch, &d->channels[i % d->nr_queues]);
-		adapt_init(&q->adapt, poll_ns(d));
-		q->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-		if (q->wake < 0)
-			goto nomem;
-	}
 	return 0;
-nomem:
-	return xenbus_fail(&d->xb, -ENOMEM, "no memory or descriptors for %u queues",
-			   d->nr_queues);
+}
+
+static int make_queue(struct tandem_disk *d, unsigned i)
+{
+	struct tandem_queue *q = &d->queues[i];
+
+	q->disk = d;
+	q->index = i;
+	q->done_tail = &q->done;
+	q->epoll = -1;
+	atomic_init(&q->ch, &d->channels[i % d->max_channels]);
+	adapt_init(&q->adapt, poll_ns(d));
+	q->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return q->wake < 0 ? -errno : 0;
+}
+
+/* They live as long as the disk. */
+static int make_queues(struct tandem_disk *d)
+{
+	int err;
+
+	d->nr_queues = d->opts.queues ? d->opts.queues : 1;
+	err = make_channels(d);
+	if (!err) {
+		d->queues = calloc_aligned(d->nr_queues + 1, sizeof(*d->queues));
+		err = d->queues ? 0 : -ENOMEM;
+	}
+	for (; !err && d->nr_all <= d->nr_queues; d->nr_all += !err)
+		err = make_queue(d, d->nr_all);
+	if (err)
+		xenbus_fail(&d->xb, err, "no memory or descriptors for %u queues",
+			    d->nr_queues);
+	return err;
 }
 
 static void free_queues(struct tandem_disk *d)
 {
-	for (unsigned i = 0; d->queues && i < d->nr_all; i++) {
-		if (d->queues[i].wake >= 0)
-			close(d->queues[i].wake);
-		if (d->queues[i].epoll > 0)
+	for (unsigned i = 0; i < d->nr_all; i++) {
+		close(d->queues[i].wake);
+		if (d->queues[i].epoll >= 0)
 			close(d->queues[i].epoll);
 	}
-	for (unsigned i = 0; d->channels && i < d->nr_queues; i++) {
+	for (unsigned i = 0; i < d->max_channels; i++) {
 		bounce_free(&d->channels[i]);
 		free(d->channels[i].replay);
 	}
@@ -181,7 +196,8 @@ static int open_disk(struct tandem_disk *d, const char *domain, const char *vdev
 	if (err)
 		return err;
 	pool_init(&d->pool, d->plat, d->xb.backend_id, d->opts.pool_bytes);
-	return disk_start(d);
+	err = make_queues(d);
+	return err ? err : disk_start(d);
 }
 
 static int open_platform(struct tandem_disk *d, const char *domain)

@@ -4,8 +4,8 @@
  *
  * A *queue* is what the caller sees and lives as long as the disk. A *channel*
  * is one ring with its event channel; it comes and goes with the backend. After
- * a reconnect there may be fewer channels than queues: several queues then
- * share one.
+ * a reconnect there may be another number. Several queues share a channel when
+ * the backend offers fewer.
  *
  * Locks: channel.lock guards the channel and every queue that points to it; a
  * queue changes its channel only while both locks are held. disk.lock guards
@@ -26,10 +26,11 @@
 #include "hv/base/adapt.h"
 #include "ringproto/blkif.h"
 
-#define BLKFRONT_MAX_QUEUES  64
-#define BLKFRONT_MAX_SLOTS   512 /* 16 ring pages */
-#define BLKFRONT_BOUNCE_NONE 0xffffu
-#define BLKFRONT_OP_NONE     0xffu
+#define BLKFRONT_MAX_QUEUES   1024
+#define BLKFRONT_MAX_CHANNELS 64
+#define BLKFRONT_MAX_SLOTS    512 /* 16 ring pages */
+#define BLKFRONT_BOUNCE_NONE  0xffffu
+#define BLKFRONT_OP_NONE      0xffu
 
 /* One request on the ring: what a response is checked against, and what is
  * needed to send it again. */
@@ -136,9 +137,10 @@ struct tandem_disk {
 	bool abi_key; /* the protocol key is written */
 	uint32_t devid;
 	struct pool pool;
-	unsigned nr_queues;   /* fixed at the first connect */
-	unsigned nr_all;      /* those, and one for the synchronous calls */
-	unsigned nr_channels; /* of this connection */
+	unsigned nr_queues;    /* as asked for */
+	unsigned nr_all;       /* those, and one for the synchronous calls */
+	unsigned max_channels; /* there are; no more than queues */
+	unsigned nr_channels;  /* that this connection uses */
 	struct channel *channels;
 	struct tandem_queue *queues;
 	/* The control thread's. */
@@ -235,8 +237,6 @@ int disk_publish(struct tandem_disk *d);
 int disk_read_properties(struct tandem_disk *d, struct limits *lim);
 /* Only the size, which may change while connected. */
 int disk_read_size(struct tandem_disk *d, uint64_t *size);
-/* blkfront.c: queues and channels, at the first connect; later nothing. */
-int disk_make_queues(struct tandem_disk *d);
 /* Frees rings and event channels of all channels, which are suspended. */
 void disk_drop_rings(struct tandem_disk *d);
 

@@ -59,13 +59,7 @@ static void choose(struct tandem_disk *d, const struct offer *o)
 	d->ring_order = 0;
 	while (d->ring_order < o->ring_order && slots_of(d, d->ring_order) < depth)
 		d->ring_order++;
-	if (!d->nr_queues) {
-		d->nr_queues = d->opts.queues ? d->opts.queues : 1;
-		if (d->nr_queues > o->queues)
-			d->nr_queues = o->queues;
-		d->nr_all = d->nr_queues + 1;
-	}
-	d->nr_channels = d->nr_queues < o->queues ? d->nr_queues : o->queues;
+	d->nr_channels = d->max_channels < o->queues ? d->max_channels : o->queues;
 	if (max > BLKIF_MAX_INDIRECT_SEGMENTS)
 		max = BLKIF_MAX_INDIRECT_SEGMENTS;
 	if (d->opts.max_segments && max > d->opts.max_segments)
@@ -103,9 +97,7 @@ static void ring_drop(struct channel *ch)
 
 void disk_drop_rings(struct tandem_disk *d)
 {
-	if (!d->channels)
-		return;
-	for (unsigned i = 0; i < d->nr_queues; i++) {
+	for (unsigned i = 0; i < d->max_channels; i++) {
 		struct channel *ch = &d->channels[i];
 
 		qlock_lock(&ch->lock);
@@ -215,7 +207,7 @@ static int remove_old_keys(struct tandem_disk *d, xenstore_tx_t tx)
 		snprintf(key, sizeof(key), "ring-ref%u", i);
 		err = xenbus_remove(&d->xb, tx, key);
 	}
-	for (unsigned i = 0; i < d->nr_queues && !err; i++) {
+	for (unsigned i = 0; i < d->max_channels && !err; i++) {
 		snprintf(key, sizeof(key), "queue-%u", i);
 		err = xenbus_remove(&d->xb, tx, key);
 	}
@@ -274,9 +266,6 @@ int disk_publish(struct tandem_disk *d)
 	if (err)
 		return err;
 	choose(d, &o);
-	err = disk_make_queues(d);
-	if (err)
-		return err;
 	err = rings_new(d);
 	if (err)
 		return err;
@@ -371,6 +360,7 @@ int disk_read_properties(struct tandem_disk *d, struct limits *lim)
 	if (err)
 		return err;
 	info.queues = d->nr_queues;
+	info.rings = d->nr_channels;
 	info.ring_slots = d->channels[0].nr_slots;
 	info.max_segments = max_segments(d);
 	info.max_transfer = (uint64_t)info.max_segments * PLAT_PAGE_SIZE;

@@ -52,8 +52,8 @@ static int disk_timeout(const struct tandem_disk *d)
 /* Waits for xenstore, the control eventfd, or the death of an event channel. */
 static void disk_wait(struct tandem_disk *d, int timeout)
 {
-	struct pollfd fds[2 + BLKFRONT_MAX_QUEUES];
-	struct channel *of[2 + BLKFRONT_MAX_QUEUES];
+	struct pollfd fds[2 + BLKFRONT_MAX_CHANNELS];
+	struct channel *of[2 + BLKFRONT_MAX_CHANNELS];
 	uint64_t count;
 	nfds_t n = 2;
 

@@ -112,7 +112,7 @@ int disk_suspend(struct tandem_disk *d)
 {
 	int err = 0;
 
-	for (unsigned i = 0; i < d->nr_queues; i++) {
+	for (unsigned i = 0; i < d->max_channels; i++) {
 		int e = channel_suspend(&d->channels[i]);
 
 		err = err ? err : e;
@@ -156,11 +156,11 @@ static int assign_queues(struct tandem_disk *d)
 {
 	int err = 0;
 
-	for (unsigned i = d->nr_channels; i < d->nr_queues && !err; i++)
+	for (unsigned i = d->nr_channels; i < d->max_channels && !err; i++)
 		err = channel_adopt(&d->channels[i % d->nr_channels], &d->channels[i]);
 	if (err)
 		return err;
-	for (unsigned i = 0; i < d->nr_queues; i++)
+	for (unsigned i = 0; i < d->max_channels; i++)
 		d->channels[i].sleepers = 0;
 	for (unsigned i = 0; i < d->nr_all; i++) {
 		struct tandem_queue *q = &d->queues[i];
@@ -178,10 +178,10 @@ int disk_resume(struct tandem_disk *d, const struct limits *lim)
 {
 	int err;
 
-	for (unsigned i = 0; i < d->nr_queues; i++)
+	for (unsigned i = 0; i < d->max_channels; i++)
 		qlock_lock(&d->channels[i].lock);
 	err = assign_queues(d);
-	for (unsigned i = 0; i < d->nr_queues && !err; i++) {
+	for (unsigned i = 0; i < d->max_channels && !err; i++) {
 		struct channel *ch = &d->channels[i];
 
 		ch->lim = *lim;
@@ -189,14 +189,14 @@ int disk_resume(struct tandem_disk *d, const struct limits *lim)
 		channel_pump(ch);
 		channel_wake(ch);
 	}
-	for (unsigned i = 0; i < d->nr_queues; i++)
+	for (unsigned i = 0; i < d->max_channels; i++)
 		qlock_unlock(&d->channels[i].lock);
 	return err;
 }
 
 void disk_set_state(struct tandem_disk *d, enum channel_state state, int err)
 {
-	for (unsigned i = 0; i < d->nr_queues; i++) {
+	for (unsigned i = 0; i < d->max_channels; i++) {
 		struct channel *ch = &d->channels[i];
 
 		qlock_lock(&ch->lock);

@@ -31,7 +31,7 @@ void disk_die(struct tandem_disk *d, int err)
 	(void)disk_suspend(d);
 	disk_drop_rings(d);
 	disk_set_state(d, CH_DEAD, io_err);
-	for (unsigned i = 0; i < d->nr_queues; i++) {
+	for (unsigned i = 0; i < d->max_channels; i++) {
 		qlock_lock(&d->channels[i].lock);
 		d->channels[i].dead_err = err;
 		qlock_unlock(&d->channels[i].lock);
@@ -148,7 +148,7 @@ static int disk_resize(struct tandem_disk *d)
 
 	if (err || size == d->info.size)
 		return err;
-	for (unsigned i = 0; i < d->nr_queues; i++) {
+	for (unsigned i = 0; i < d->max_channels; i++) {
 		qlock_lock(&d->channels[i].lock);
 		d->channels[i].lim.size = size;
 		qlock_unlock(&d->channels[i].lock);

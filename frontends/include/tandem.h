@@ -41,7 +41,7 @@ enum tandem_op {
 struct tandem_opts {
 	const char *platform; /* NULL: proc; see hv/plat/plat.h */
 	const char *abi;      /* NULL: native; "x86_32-abi", "x86_64-abi" */
-	unsigned queues;      /* wanted; the backend may allow fewer. 1 */
+	unsigned queues;      /* tandem_queue()s wanted, at most 1024. 1 */
 	unsigned depth; /* requests in flight a queue that the ring should hold. 128 */
 	unsigned max_segments; /* pages a request, at most. What the backend offers */
 	size_t pool_bytes; /* limit of tandem_alloc(); taken as needed. 16 MiB */
@@ -61,7 +61,9 @@ struct tandem_info {
 	uint64_t size;
 	unsigned sector_size; /* logical block: offsets and lengths are multiples */
 	unsigned physical_sector_size;
-	unsigned queues, ring_slots;
+	unsigned queues;     /* as asked for */
+	unsigned rings;	     /* that the backend gave them; queues share if fewer */
+	unsigned ring_slots; /* of each */
 	unsigned max_segments;
 	bool readonly, cdrom, removable;
 	bool flush, barrier, discard, discard_secure, persistent;
