@@ -46,6 +46,7 @@ def end(p, patience=5.0):
     for sig in (signal.SIGTERM, signal.SIGKILL):
         try:
             os.killpg(p.pid, sig)
+            os.killpg(p.pid, signal.SIGCONT)  # it may stand still
         except ProcessLookupError:
             break
         try:

@@ -4,6 +4,7 @@ for the CPU time of every process that took part."""
 import json
 import os
 import shutil
+import signal
 import time
 
 from . import fio, procs
@@ -62,6 +63,7 @@ class Side:
     def quiesce(self, seconds=5.0):
         """Waits until the servers have gone to sleep, so that they take nothing from
         the side that runs next. Returns whether they did."""
+        self.pause(True)
         deadline = time.monotonic() + seconds
         before = self.server_cpu()
         while self.pids() and time.monotonic() < deadline:
@@ -82,8 +84,15 @@ class Side:
     def env(self):
         return None
 
+    def pause(self, paused):
+        """A server that polls for ever would run in the other side's turn."""
+        if self.opts.get("restless"):
+            for p in self.servers:
+                os.kill(p.pid, signal.SIGSTOP if paused else signal.SIGCONT)
+
     def run(self, point, seconds):
         self.ensure()
+        self.pause(False)
         busy, steal = procs.machine_busy()
         cpu = self.server_cpu()
         s = self.client(point, seconds)

@@ -81,6 +81,7 @@ class TandemSide(Side):
 
     def stop(self):
         if self.servers:
+            self.pause(False)
             try:
                 self.ctx.instance.cli("block-detach", self.guest, self.vdev)
             except procs.Failed:
@@ -126,16 +127,15 @@ class TdblkSide(TandemSide):
 
 
 RAM = dict(driver="ram", target="size", fill=True)
-POLL = ("--poll-us", "1000000")
+POLL = dict(restless=True, blkback=("--poll-us", "always"))
 EVENT = ("--poll-us", "0")
 
 SIDES = {
     "tandem-null": (TandemSide, dict(driver="null", target="size")),
     "tandem-ram": (TandemSide, RAM),
     "tandem-ram-lib": (TdblkSide, RAM),
-    "tandem-ram-poll": (TandemSide, dict(RAM, blkback=POLL, engine=("--poll_us=1000000",))),
-    "tandem-ram-poll-lib": (TdblkSide,
-                            dict(RAM, blkback=POLL, client=("--poll-us", "1000000"))),
+    "tandem-ram-poll": (TandemSide, dict(RAM, **POLL, engine=("--poll_us=-1",))),
+    "tandem-ram-poll-lib": (TdblkSide, dict(RAM, **POLL, client=("--poll-us", "always"))),
     "tandem-ram-event": (TandemSide, dict(RAM, blkback=EVENT, engine=("--poll_us=0",))),
     "tandem-ram-adaptive": (TandemSide, RAM),
     "tandem-raw": (TandemSide, dict(driver="uring", target="raw")),
