@@ -30,6 +30,18 @@
 #include "hv/base/sandbox.h"
 #include "tests/hostile/sandboxed.h"
 
+#if defined(__has_feature)
+#define HAS_FEATURE(x) __has_feature(x)
+#else
+#define HAS_FEATURE(x) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || \
+	HAS_FEATURE(address_sanitizer) || HAS_FEATURE(thread_sanitizer)
+#define SANITIZED 1
+#else
+#define SANITIZED 0
+#endif
+
 static void *thread_fn(void *arg)
 {
 	*(int *)arg = 1;
@@ -148,9 +160,8 @@ static void test_limits(void **state)
 	const struct sandbox_spec spec = { .nofile = 64, .memory = 1ul << 31 };
 
 	(void)state;
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-	skip(); /* they map terabytes */
-#endif
+	if (SANITIZED)
+		skip(); /* sanitizers map terabytes */
 	assert_int_equal(sandboxed(&spec, limits_hold), 0);
 	assert_int_equal(sandboxed(&spec, caps_gone), 0);
 }

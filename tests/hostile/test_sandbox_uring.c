@@ -159,7 +159,7 @@ static int try_escape_inside(void)
 {
 	char path[128];
 
-	snprintf(path, sizeof(path), "%s/../../etc/passwd", dir);
+	snprintf(path, sizeof(path), "%s/../../../../../../../../etc/passwd", dir);
 	return failed(open(path, O_RDONLY));
 }
 
