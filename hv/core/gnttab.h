@@ -17,6 +17,12 @@
  * An arena's id is free for reuse when its owner has destroyed it and no
  * client of the peer has it mapped. When the last client that mapped it goes,
  * in-use marks that it left are cleared, so that a killed backend pins nothing.
+ *
+ * What the marks are worth: they tell an honest granter when an honest mapper is
+ * done. A mapper that lies keeps the page in view as long as it holds the memfd,
+ * so what revokes for good is to free the arena and take another. And they have
+ * no count: two processes of one domain must not map the same entry (a device has
+ * one backend), or the first unmap takes the other's mark away.
  */
 #ifndef TANDEM_HV_CORE_GNTTAB_H
 #define TANDEM_HV_CORE_GNTTAB_H
