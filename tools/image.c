@@ -287,12 +287,16 @@ static void usage(FILE *to)
 	fprintf(to, "\n`tandem image VERB --help' lists a verb's options.\n");
 }
 
-static bool wants_help(int argc, char **argv)
+/* What argp_help() is to print, 0: no help is wanted. */
+static unsigned wants_help(int argc, char **argv)
 {
-	for (int i = 0; i < argc && strcmp(argv[i], "--"); i++)
-		if (!strcmp(argv[i], "--help"))
-			return true;
-	return false;
+	for (int i = 0; i < argc && strcmp(argv[i], "--"); i++) {
+		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-?"))
+			return ARGP_HELP_LONG | ARGP_HELP_DOC | ARGP_HELP_USAGE;
+		if (!strcmp(argv[i], "--usage"))
+			return ARGP_HELP_USAGE;
+	}
+	return 0;
 }
 
 /* The options of one verb; then runs it. argv[0] is the verb. */
@@ -302,13 +306,13 @@ static int verb_main(const struct image_verb *v, int argc, char **argv)
 				.level = ZSTD_CLEVEL_DEFAULT,
 				.threads = zpool_default_threads() };
 	struct argp argp = { v->options, parse, v->args, v->doc, NULL, NULL, NULL };
+	unsigned help = wants_help(argc, argv);
 	int at = 0, status = IMAGE_FAILED;
 	char name[64];
 
 	snprintf(name, sizeof(name), "tandem image %s", v->name);
-	if (wants_help(argc, argv)) {
-		argp_help(&argp, stdout, ARGP_HELP_LONG | ARGP_HELP_DOC | ARGP_HELP_USAGE,
-			  name);
+	if (help) {
+		argp_help(&argp, stdout, help, name);
 		return fflush(stdout) ? IMAGE_FAILED : IMAGE_GOOD;
 	}
 	if (!argp_parse(&argp, argc, argv, ARGP_NO_ERRS | ARGP_NO_HELP, &at, &o))

@@ -265,6 +265,7 @@ static int open_named(const struct blkdrv_params *p, const struct zstd_options *
 		return err;
 	}
 	close(p->fds[FD_BOOT]);
+	d->drv.ops = &drv_zstd;
 	*dev = &d->drv;
 	return 0;
 }

@@ -33,7 +33,7 @@ int blkrig_try_open(const struct blkdrv_params *params, struct blkdrv **dev, cha
 	for (int i = 0; err && i < p.nfds; i++)
 		close(p.fds[i]);
 	if (!err)
-		(*dev)->ops = ops;
+		assert_ptr_equal((*dev)->ops, ops);
 	return err;
 }
 
