@@ -51,8 +51,14 @@ static int set_opts(struct tandem_disk *d, const struct tandem_opts *opts)
 		o->connect_ms = CONNECT_MS_DEFAULT;
 	if (!o->reconnect_ms)
 		o->reconnect_ms = RECONNECT_MS_DEFAULT;
+	if (!o->queues)
+		o->queues = 1;
 	if (o->queues > BLKFRONT_MAX_QUEUES)
 		o->queues = BLKFRONT_MAX_QUEUES;
+	if (!o->rings || o->rings > o->queues)
+		o->rings = o->queues;
+	if (o->rings > BLKFRONT_MAX_CHANNELS)
+		o->rings = BLKFRONT_MAX_CHANNELS;
 	return set_abi(d);
 }
 
@@ -77,8 +83,7 @@ static void *calloc_aligned(size_t n, size_t size)
 
 static int make_channels(struct tandem_disk *d)
 {
-	d->max_channels = d->nr_queues < BLKFRONT_MAX_CHANNELS ? d->nr_queues
-							       : BLKFRONT_MAX_CHANNELS;
+	d->max_channels = d->opts.rings;
 	d->channels = calloc_aligned(d->max_channels, sizeof(*d->channels));
 	if (!d->channels) {
 		d->max_channels = 0;
@@ -111,7 +116,7 @@ static int make_queues(struct tandem_disk *d)
 {
 	int err;
 
-	d->nr_queues = d->opts.queues ? d->opts.queues : 1;
+	d->nr_queues = d->opts.queues;
 	err = make_channels(d);
 	if (!err) {
 		d->queues = calloc_aligned(d->nr_queues + 1, sizeof(*d->queues));
@@ -339,11 +344,28 @@ void tandem_close(struct tandem_disk *d)
 	disk_free(d);
 }
 
+static int by_value(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
 void tandem_get_info(struct tandem_disk *d, struct tandem_info *info)
 {
+	uint64_t pauses[BLKFRONT_PAUSES];
+	size_t n;
+
 	pthread_mutex_lock(&d->lock);
 	*info = d->info;
+	memcpy(pauses, d->pauses, sizeof(pauses));
 	pthread_mutex_unlock(&d->lock);
+	n = info->reconnects < BLKFRONT_PAUSES ? info->reconnects : BLKFRONT_PAUSES;
+	if (!n)
+		return;
+	qsort(pauses, n, sizeof(*pauses), by_value);
+	info->median_pause_us = pauses[n / 2];
+	info->max_pause_us = pauses[n - 1];
 }
 
 void *tandem_alloc(struct tandem_disk *d, size_t bytes)

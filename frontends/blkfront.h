@@ -31,6 +31,7 @@
 #define BLKFRONT_MAX_SLOTS    512 /* 16 ring pages */
 #define BLKFRONT_BOUNCE_NONE  0xffffu
 #define BLKFRONT_OP_NONE      0xffu
+#define BLKFRONT_PAUSES	      64 /* remembered */
 
 /* One request on the ring: what a response is checked against, and what is
  * needed to send it again. */
@@ -152,10 +153,11 @@ struct tandem_disk {
 	_Atomic bool broken;  /* a channel is CH_BROKEN */
 	uint64_t phase_since; /* ns; of DISK_LOST: since the last connection */
 	bool failing;	      /* reconnect_ms is over */
-	unsigned attempts;    /* to connect, since the last lasting success */
+	unsigned attempts;    /* to connect, lately */
 	uint32_t ring_order, max_indirect;
 	pthread_mutex_t lock;
 	struct tandem_info info;
+	uint64_t pauses[BLKFRONT_PAUSES]; /* us, the last ones */
 	struct sync sync;
 };
 

@@ -16,7 +16,8 @@
 #define DRAIN_TICK_MS	5
 #define WINDOW_NS	(100 * NS_A_MS)
 #define ROUNDS_A_WINDOW 100 /* more are put off to the next */
-#define ATTEMPTS_FREE	8   /* connects in quick succession without a pause */
+#define ATTEMPTS_NS	(1000 * NS_A_MS)
+#define ATTEMPTS_FREE	16 /* connects in that time without a pause */
 #define ATTEMPT_MS	100
 
 void disk_poke(struct tandem_disk *d)
@@ -94,7 +95,7 @@ static void disk_nap(struct tandem_disk *d, unsigned ms)
 }
 
 struct pace {
-	uint64_t window;
+	uint64_t window, attempts_from;
 	unsigned rounds;
 };
 
@@ -108,7 +109,11 @@ static void pace(struct tandem_disk *d, struct pace *p)
 	}
 	if (++p->rounds > ROUNDS_A_WINDOW)
 		disk_nap(d, (unsigned)((p->window + WINDOW_NS - now) / NS_A_MS + 1));
-	if (d->phase == DISK_LOST && d->attempts > ATTEMPTS_FREE)
+	if (now - p->attempts_from > ATTEMPTS_NS) {
+		p->attempts_from = now;
+		d->attempts = 0;
+	}
+	if (d->attempts > ATTEMPTS_FREE)
 		disk_nap(d, ATTEMPT_MS);
 }
 

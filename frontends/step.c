@@ -10,8 +10,6 @@
 #include "frontends/blkfront.h"
 #include "hv/base/log.h"
 
-#define LASTING_NS UINT64_C(1000000000) /* a connection that counts as success */
-
 static void enter(struct tandem_disk *d, enum disk_phase phase)
 {
 	d->phase = phase;
@@ -81,14 +79,21 @@ static int disk_lose(struct tandem_disk *d)
 	int err = disk_suspend(d);
 
 	disk_drop_rings(d);
-	if (adapt_clock() - d->phase_since > LASTING_NS)
-		d->attempts = 0;
 	enter(d, DISK_LOST);
 	log_info("%s: the backend went away, waiting", d->xb.path);
 	return err ? xenbus_fail(&d->xb, err, "%s: out of memory", d->xb.path) : 0;
 }
 
 /* ----------------------------------------------------------- DISK_PUBLISHED */
+
+static void note_pause(struct tandem_disk *d, uint64_t us)
+{
+	pthread_mutex_lock(&d->lock);
+	d->pauses[d->info.reconnects++ % BLKFRONT_PAUSES] = us;
+	d->info.last_pause_us = us;
+	pthread_mutex_unlock(&d->lock);
+	log_info("%s: connected again after %llu us", d->xb.path, (unsigned long long)us);
+}
 
 static int disk_connect(struct tandem_disk *d)
 {
@@ -106,11 +111,7 @@ static int disk_connect(struct tandem_disk *d)
 		return xenbus_fail(&d->xb, err, "%s: cannot connect: %s", d->xb.path,
 				   strerror(-err));
 	if (d->opened) {
-		pthread_mutex_lock(&d->lock);
-		d->info.reconnects++;
-		d->info.last_pause_us = (adapt_clock() - d->phase_since) / 1000;
-		pthread_mutex_unlock(&d->lock);
-		log_info("%s: connected again", d->xb.path);
+		note_pause(d, (adapt_clock() - d->phase_since) / 1000);
 	}
 	d->opened = true;
 	d->failing = false;
