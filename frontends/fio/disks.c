@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -65,6 +66,18 @@ int fio_disk_get(const char *name, const struct tandem_opts *opts, struct fio_di
 	return err;
 }
 
+static void say_pauses(struct fio_disk *d)
+{
+	struct tandem_info info;
+
+	tandem_get_info(d->disk, &info);
+	if (info.reconnects)
+		fprintf(stderr,
+			"tandem: %s: %u reconnects, pause median %.1f ms, max %.1f ms\n",
+			d->name, info.reconnects, (double)info.median_pause_us / 1000,
+			(double)info.max_pause_us / 1000);
+}
+
 void fio_disk_put(struct fio_disk *d)
 {
 	struct fio_disk **p;
@@ -74,6 +87,7 @@ void fio_disk_put(struct fio_disk *d)
 		for (p = &disks; *p != d; p = &(*p)->next)
 			;
 		*p = d->next;
+		say_pauses(d);
 		tandem_close(d->disk);
 		free(d->name);
 		free(d);

@@ -7,7 +7,7 @@
 #define POOL_LIMIT ((size_t)64 << 30) /* as much as the jobs ask for */
 
 #define ENGINE_OPTION(n, t, h)                                                    \
-	.name = #n, .lname = #n, .type = (t), .help = (h),                        \
+	.name = "tandem_" #n, .alias = #n, .lname = #n, .type = (t), .help = (h), \
 	.off1 = offsetof(struct engine_options, n), .category = FIO_OPT_C_ENGINE, \
 	.group = FIO_OPT_G_INVALID
 
@@ -19,6 +19,8 @@ struct fio_option engine_option_list[] = {
 			"Ring ABI: native, x86_64-abi or x86_32-abi") },
 	{ ENGINE_OPTION(ring_depth, FIO_OPT_INT,
 			"Requests that the ring should hold (default: iodepth)") },
+	{ ENGINE_OPTION(queues, FIO_OPT_INT,
+			"Rings for the jobs to share, at most (default: one a job)") },
 	{ ENGINE_OPTION(max_segments, FIO_OPT_INT, "Pages of a request, at most") },
 	{ ENGINE_OPTION(poll_us, FIO_OPT_INT,
 			"Longest busy poll in us; 0 never, -1 always (default: 50)"),
@@ -35,6 +37,7 @@ struct tandem_opts engine_tandem_opts(const struct engine_options *eo, unsigned 
 		.platform = eo->platform,
 		.abi = eo->abi,
 		.queues = queues,
+		.rings = eo->queues,
 		.depth = eo->ring_depth ? eo->ring_depth : depth,
 		.max_segments = eo->max_segments,
 		.pool_bytes = POOL_LIMIT,

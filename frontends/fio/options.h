@@ -13,7 +13,7 @@
 struct engine_options {
 	void *pad; /* fio's */
 	char *hv_dir, *platform, *abi;
-	unsigned int ring_depth, max_segments;
+	unsigned int ring_depth, queues, max_segments;
 	int poll_us;
 	unsigned int no_persistent, no_indirect;
 };

@@ -48,7 +48,7 @@ done
 sleep 0.5
 kill -INT "$fio_pid"
 wait "$fio_pid"
-is "fio's status" 0 $?
+is "fio's status after SIGINT" 128 $?
 grep -q 'err= 0' "$work/fio" || fail "$(tail -n 30 "$work/fio")"
 grep -E 'tandem: .*reconnect' "$work/fio" || fail "fio's engine tells of no reconnect"
 ok tandem block-detach guest0 xvda
