@@ -5,6 +5,7 @@
  * time; each step does a bounded amount of work.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "frontends/blkfront.h"

@@ -79,7 +79,7 @@ struct blkdrv_info {
 };
 
 struct blkdrv { /* first member of a driver's own struct */
-	const struct blkdrv_ops *ops;
+	const struct blkdrv_ops *ops; /* set by who opens it */
 	struct blkdrv_info info;
 };
 

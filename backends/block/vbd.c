@@ -157,6 +157,8 @@ static int vbd_open_driver(struct vbd *vbd, struct blkdrv_params *p)
 		err = c->open_files(c->open_arg, p, &why);
 	if (!err) {
 		err = ops->open(p, &vbd->drv, &why);
+		if (!err)
+			vbd->drv->ops = ops;
 		for (int i = 0; err && i < p->nfds; i++)
 			close(p->fds[i]);
 	}
@@ -220,8 +222,9 @@ static bool vbd_update_closing(struct vbd *vbd)
 		vbd_stop_queues(vbd);
 		return true;
 	}
-	(void)xenbus_switch(d, XenbusStateClosed);
+	/* closed means closed: the toolstack may use the image at once */
 	vbd_close_files(vbd);
+	(void)xenbus_switch(d, XenbusStateClosed);
 	return true;
 }
 

@@ -34,7 +34,7 @@ verify() {
 		fail "$name: fio says:"
 		tail -n 30 "$work/fio"
 	}
-	grep -q 'err= 0' "$work/fio" || fail "$name: no result: $(tail -n 5 "$work/fio")"
+	is "$name: errors" "err= 0" "$(grep -o 'err= *[0-9]*' "$work/fio" | sort -u)"
 }
 
 # disk NAME SPEC [FIO-OPTION...]: attach, verify, detach
