@@ -75,7 +75,9 @@ struct blkdrv_info {
 	bool flush, discard, discard_secure;
 	uint32_t discard_granularity, discard_alignment;
 	bool direct; /* O_DIRECT is in force */
-	bool fixed;  /* wants blkdrv_queue memory registered */
+	/* Wants blkdrv_queue memory registered. A queue clears it (__atomic)
+	 * where that cannot be. */
+	bool fixed;
 };
 
 struct blkdrv { /* first member of a driver's own struct */
