@@ -80,7 +80,7 @@ struct blkdrv_info {
 	bool fixed;
 };
 
-struct blkdrv { /* first member of a driver's own struct */
+struct blkdrv {			      /* first member of a driver's own struct */
 	const struct blkdrv_ops *ops; /* set by who opens it */
 	struct blkdrv_info info;
 };
@@ -108,8 +108,9 @@ struct blkdrv_ops {
 	void (*queue_stop)(struct blkdrv_queue *q); /* nothing is in flight */
 	/*
 	 * Required: starts one I/O. 0: blkdrv_done() was or will be called,
-	 * exactly once. -EAGAIN: no room now; blkback keeps the I/O and tries
-	 * again after the next completion. No other error: failures are results.
+	 * exactly once; queue_stop() is never called from within it. -EAGAIN: no room
+	 * now; blkback keeps the I/O and tries again after the next completion. No other
+	 * error: failures are results.
 	 */
 	int (*submit)(struct blkdrv_queue *q, struct blkdrv_io *io);
 	/* Optional: sends what submit() gathered. Called once a round. */

@@ -42,10 +42,10 @@ struct tandem_opts {
 	const char *platform; /* NULL: proc; see hv/plat/plat.h */
 	const char *abi;      /* NULL: native; "x86_32-abi", "x86_64-abi" */
 	unsigned queues;      /* tandem_queue()s wanted, at most 1024. 1 */
-	unsigned rings; /* for them, at most; the backend may allow fewer. queues */
+	unsigned rings;	      /* for them, at most; the backend may allow fewer. queues */
 	unsigned depth; /* requests in flight a queue that the ring should hold. 128 */
 	unsigned max_segments; /* pages a request, at most. What the backend offers */
-	size_t pool_bytes; /* limit of tandem_alloc(); taken as needed. 16 MiB */
+	size_t pool_bytes;     /* limit of tandem_alloc(); taken as needed. 16 MiB */
 	unsigned poll_us; /* longest busy poll before sleeping; TANDEM_POLL_NEVER. 50 */
 	unsigned connect_ms;   /* wait for the backend at open. 10,000 */
 	unsigned reconnect_ms; /* a backend gone for longer fails I/O with -EIO. 30,000 */
@@ -69,9 +69,9 @@ struct tandem_info {
 	bool readonly, cdrom, removable;
 	bool flush, barrier, discard, discard_secure, persistent;
 	uint64_t discard_granularity, discard_alignment;
-	uint64_t max_transfer;	/* bytes that one ring request carries */
-	unsigned reconnects;	/* since open */
-	uint64_t last_pause_us; /* from loss to replay of the last one; */
+	uint64_t max_transfer;			/* bytes that one ring request carries */
+	unsigned reconnects;			/* since open */
+	uint64_t last_pause_us;			/* from loss to replay of the last one; */
 	uint64_t median_pause_us, max_pause_us; /* of the last 64 */
 };
 
