@@ -201,8 +201,7 @@ static int open_disk(struct tandem_disk *d, const char *domain, const char *vdev
 	if (err)
 		return err;
 	pool_init(&d->pool, d->plat, d->xb.backend_id, d->opts.pool_bytes);
-	err = make_queues(d);
-	return err ? err : disk_start(d);
+	return make_queues(d);
 }
 
 static int open_platform(struct tandem_disk *d, const char *domain)
@@ -286,8 +285,9 @@ static struct tandem_disk *disk_new(void)
 }
 
 /* plat NULL: opened from the name. */
-static int disk_open(const char *name, struct plat *plat, const struct tandem_opts *opts,
-		     struct tandem_disk **disk, char **why)
+static int disk_open(const char *name, struct plat *plat, bool start,
+		     const struct tandem_opts *opts, struct tandem_disk **disk,
+		     char **why)
 {
 	struct tandem_disk *d = disk_new();
 	int err;
@@ -303,6 +303,8 @@ static int disk_open(const char *name, struct plat *plat, const struct tandem_op
 		err = open_disk(d, plat_domain_name(plat), name);
 	else if (!err)
 		err = open_name(d, name);
+	if (!err && start)
+		err = disk_start(d);
 	if (!err) {
 		*disk = d;
 		return 0;
@@ -316,13 +318,19 @@ static int disk_open(const char *name, struct plat *plat, const struct tandem_op
 int tandem_open(const char *name, const struct tandem_opts *opts,
 		struct tandem_disk **disk, char **why)
 {
-	return disk_open(name, NULL, opts, disk, why);
+	return disk_open(name, NULL, true, opts, disk, why);
 }
 
 int disk_open_plat(struct plat *plat, const char *vdev, const struct tandem_opts *opts,
 		   struct tandem_disk **disk, char **why)
 {
-	return disk_open(vdev, plat, opts, disk, why);
+	return disk_open(vdev, plat, true, opts, disk, why);
+}
+
+int disk_prepare_plat(struct plat *plat, const char *vdev, const struct tandem_opts *opts,
+		      struct tandem_disk **disk)
+{
+	return disk_open(vdev, plat, false, opts, disk, NULL);
 }
 
 /* Ends what the caller left in flight, as long as there is hope. */

@@ -230,6 +230,9 @@ void bounce_copy(struct channel *ch, uint16_t head, uint8_t *buf, size_t len,
  * also on error. For tests. */
 int disk_open_plat(struct plat *plat, const char *vdev, const struct tandem_opts *opts,
 		   struct tandem_disk **disk, char **why);
+/* The same without connecting: the caller drives disk_step(). For fuzzing. */
+int disk_prepare_plat(struct plat *plat, const char *vdev, const struct tandem_opts *opts,
+		      struct tandem_disk **disk);
 
 /* -------------------------------------------------- connect.c, the negotiation */
 

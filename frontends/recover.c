@@ -122,44 +122,70 @@ int disk_suspend(struct tandem_disk *d)
 
 /* ------------------------------------------------------------------- resume */
 
-/* What waits in `from` waits in `to` from now on. Both locked. */
-static int channel_adopt(struct channel *to, struct channel *from)
+/* The channel that io's queue belongs to; all are locked. */
+static struct channel *home(const struct tandem_io *io)
 {
-	uint32_t left = to->replay_nr - to->replay_at;
-	uint32_t more = from->replay_nr - from->replay_at;
-	struct part *list;
+	return atomic_load_explicit(&io->queue_->ch, memory_order_relaxed);
+}
 
-	if (more) {
-		list = malloc((left + more) * sizeof(*list));
-		if (!list)
-			return -ENOMEM;
-		if (left)
-			memcpy(list, to->replay + to->replay_at, left * sizeof(*list));
-		memcpy(list + left, from->replay + from->replay_at, more * sizeof(*list));
-		free(to->replay);
-		to->replay = list;
-		to->replay_at = 0;
-		to->replay_nr = left + more;
-		from->replay_at = from->replay_nr = 0;
+/* Each part goes where its queue is now, in the order of the old channels. */
+static int deal_replays(struct tandem_disk *d)
+{
+	struct part *list[BLKFRONT_MAX_CHANNELS] = { NULL };
+	uint32_t nr[BLKFRONT_MAX_CHANNELS] = { 0 }, total = 0;
+	struct channel *ch;
+
+	for (ch = d->channels; ch < d->channels + d->max_channels; ch++)
+		total += ch->replay_nr - ch->replay_at;
+	for (unsigned i = 0; i < d->nr_channels && total; i++) {
+		list[i] = malloc(total * sizeof(*list[i]));
+		if (list[i])
+			continue;
+		while (i--)
+			free(list[i]);
+		return -ENOMEM;
 	}
-	if (from->wait) {
-		*to->wait_tail = from->wait;
-		to->wait_tail = from->wait_tail;
-		from->wait = NULL;
-		from->wait_tail = &from->wait;
+	for (ch = d->channels; ch < d->channels + d->max_channels; ch++)
+		for (uint32_t i = ch->replay_at; i < ch->replay_nr; i++) {
+			unsigned to = home(ch->replay[i].io)->index;
+
+			list[to][nr[to]++] = ch->replay[i];
+		}
+	for (ch = d->channels; ch < d->channels + d->max_channels; ch++) {
+		free(ch->replay);
+		ch->replay = list[ch->index];
+		ch->replay_nr = nr[ch->index];
+		ch->replay_at = 0;
 	}
 	return 0;
 }
 
-/* Points the queues at the channels that exist now. All locked. */
+/* The same for what has never been sent. */
+static void deal_waiting(struct tandem_disk *d)
+{
+	struct tandem_io *all = NULL, **tail = &all, *io;
+	struct channel *ch;
+
+	for (ch = d->channels; ch < d->channels + d->max_channels; ch++) {
+		if (!ch->wait)
+			continue;
+		*tail = ch->wait;
+		tail = ch->wait_tail;
+		ch->wait = NULL;
+		ch->wait_tail = &ch->wait;
+	}
+	while ((io = all)) {
+		all = io->next_;
+		ch = home(io);
+		io->next_ = NULL;
+		*ch->wait_tail = io;
+		ch->wait_tail = &io->next_;
+	}
+}
+
+/* Points the queues, and what they wait for, at the channels that exist now. */
 static int assign_queues(struct tandem_disk *d)
 {
-	int err = 0;
-
-	for (unsigned i = d->nr_channels; i < d->max_channels && !err; i++)
-		err = channel_adopt(&d->channels[i % d->nr_channels], &d->channels[i]);
-	if (err)
-		return err;
 	for (unsigned i = 0; i < d->max_channels; i++)
 		d->channels[i].sleepers = 0;
 	for (unsigned i = 0; i < d->nr_all; i++) {
@@ -171,7 +197,8 @@ static int assign_queues(struct tandem_disk *d)
 		ch->sleepers += q->sleepers + q->armed;
 		queue_watch(q, NULL, ch->evtchn);
 	}
-	return 0;
+	deal_waiting(d);
+	return deal_replays(d);
 }
 
 int disk_resume(struct tandem_disk *d, const struct limits *lim)

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A backend by hand, for tests that want to see a frontend's requests or give
+ * it answers that no backend should. The frontend under test is libtandem;
+ * both ends share the platform in memory (memplat.h). The test's own thread is
+ * the backend, the disk is opened by another.
+ */
+#ifndef TANDEM_TESTS_LIB_HANDBACK_H
+#define TANDEM_TESTS_LIB_HANDBACK_H
+
+#include <pthread.h>
+
+#include "frontends/blkfront.h"
+#include "tests/lib/memplat.h"
+
+#define HB_BE	      1u
+#define HB_FE	      2u
+#define HB_DEVID      51712u
+#define HB_MAX_QUEUES 8u
+#define HB_DISK_BYTES (64u << 20)
+
+struct hb_queue {
+	struct ring_back ring;
+	void *pages;
+	grant_ref_t refs[16];
+	unsigned nr_pages;
+	struct evtchn *ch;
+};
+
+struct handback {
+	struct memhv *hv;
+	struct plat *be, *dom0;
+	struct gnttab_mapper *mapper;
+	struct hb_queue q[HB_MAX_QUEUES];
+	unsigned nr_queues;
+	enum blkif_abi abi;
+	/* the frontend */
+	pthread_t opener;
+	struct tandem_opts opts;
+	struct tandem_disk *disk;
+	char *why;
+	int err;
+};
+
+/* Both directories of a disk, backend in Initialising with usual properties. */
+void hb_start(struct handback *hb);
+/* Closes the disk and checks that nothing is left. */
+void hb_stop(struct handback *hb);
+
+/* A key of the backend's directory; value NULL removes it. */
+void hb_set(struct handback *hb, const char *key, const char *value);
+void hb_setn(struct handback *hb, const char *key, unsigned long long value);
+void hb_state(struct handback *hb, enum xenbus_state state);
+/* A number among the frontend's keys, -1 if it is missing. */
+long hb_get(struct handback *hb, const char *key);
+/* The frontend's state becomes that within 10 s. */
+void hb_wait_front(struct handback *hb, enum xenbus_state state);
+
+/* Starts tandem_open() in a thread; hb_opened() takes its result. */
+void hb_open(struct handback *hb, const struct tandem_opts *opts);
+int hb_opened(struct handback *hb);
+/* InitWait, maps what the frontend publishes, Connected. */
+void hb_connect(struct handback *hb);
+void hb_map(struct handback *hb);
+/* All of it, for a well-behaved start. */
+void hb_up(struct handback *hb, const struct tandem_opts *opts);
+/* Forgets the rings, as a backend that dies does. */
+void hb_drop(struct handback *hb);
+
+/* The next request of queue qi; false if none comes within 5 s. */
+bool hb_take(struct handback *hb, unsigned qi, struct blkif_req *req);
+/* Is there none within 50 ms? */
+bool hb_quiet(struct handback *hb, unsigned qi);
+void hb_answer(struct handback *hb, unsigned qi, uint64_t id, uint8_t op, int16_t status);
+/* Answers a request as it should be. */
+void hb_okay(struct handback *hb, unsigned qi, const struct blkif_req *req);
+/* The request's segments, direct or not. Returns how many. */
+unsigned hb_segments(struct handback *hb, const struct blkif_req *req,
+		     struct blkif_request_segment *seg, unsigned max);
+/* Bytes that a read or write carries. */
+size_t hb_length(struct handback *hb, const struct blkif_req *req);
+/* The granted page. */
+uint8_t *hb_page(struct handback *hb, grant_ref_t ref);
+
+#endif
