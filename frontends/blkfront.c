@@ -14,7 +14,7 @@
 #include "hv/base/cleanup.h"
 
 #define POOL_DEFAULT	     (16u << 20)
-#define POLL_US_DEFAULT	     50
+#define POLL_US_DEFAULT	     100
 #define CONNECT_MS_DEFAULT   10000
 #define RECONNECT_MS_DEFAULT 30000
 #define CLOSE_MS	     500

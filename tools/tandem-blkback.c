@@ -56,7 +56,7 @@ static const struct argp_option option_table[] = {
 	{ "workers", OPT_WORKERS, "N", 0, "threads that serve queues (1)", 0 },
 	{ "pin", OPT_PIN, NULL, 0, "run worker i on CPU i", 0 },
 	{ "poll-us", OPT_POLL, "N", 0,
-	  "poll at most N microseconds before sleeping; 0: never; always (50)", 0 },
+	  "poll at most N microseconds before sleeping; 0: never; always (100)", 0 },
 	{ "max-queues", OPT_QUEUES, "N", 0, "queues a disk may have, 1..64 (16)", 0 },
 	{ "max-ring-order", OPT_ORDER, "N", 0, "log2 of the ring pages, 0..4 (4)", 0 },
 	{ "max-indirect", OPT_INDIRECT, "N", 0, "segments a request, 0..4096 (256)", 0 },

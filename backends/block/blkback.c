@@ -14,7 +14,7 @@
 
 const struct blkback_config blkback_config_default = {
 	.workers = 1,
-	.poll_ns = 50000,
+	.poll_ns = 100000,
 	.max_queues = 16,
 	.max_ring_order = BLKIF_MAX_RING_ORDER,
 	.max_indirect = 256,

@@ -23,8 +23,10 @@
 
 #define WORKER_SQ_ENTRIES  512
 #define WORKER_CQ_ENTRIES  4096
-#define WORKER_IDLE_ROUNDS 512 /* without work, then armed */
-#define WORKER_DEVICE_POLL 4   /* waiting for a device: a quarter of the budget */
+#define WORKER_IDLE_ROUNDS 512	 /* without work, then armed */
+#define WORKER_DEVICE_WAKE 10000 /* ns that an interrupt costs beyond the device's time \
+				  */
+#define WORKER_DEVICE_POLL 4	 /* waiting for a device: a quarter of the budget */
 
 struct worker_call {
 	void (*fn)(void *arg);
@@ -40,6 +42,7 @@ struct blkworker {
 	int inflight;
 	struct worker_client *active, *armed, *flush;
 	struct adapt guest, device; /* waiting for requests; for completions */
+	bool held;		    /* SQEs that the sleep may send */
 	bool stop;
 
 	pthread_t thread;
@@ -300,6 +303,23 @@ static void worker_sleep(struct blkworker *w)
 					       NULL);
 }
 
+/*
+ * Sends what the rounds made. Where polling for a device does not pay, it is
+ * held back while nothing more comes: the sleep then sends it, in one system
+ * call for both.
+ */
+static void worker_submit(struct blkworker *w, int work)
+{
+	if (!io_uring_sq_ready(&w->ring)) {
+		w->held = false;
+	} else if (!w->device.budget_ns && (!w->held || !work)) {
+		w->held = true;
+	} else {
+		w->held = false;
+		(void)io_uring_submit(&w->ring);
+	}
+}
+
 static void worker_loop(struct blkworker *w)
 {
 	for (;;) {
@@ -314,8 +334,7 @@ static void worker_loop(struct blkworker *w)
 		work = worker_reap(w);
 		work += worker_run_clients(w);
 		worker_flush(w);
-		if (io_uring_sq_ready(&w->ring))
-			(void)io_uring_submit(&w->ring);
+		worker_submit(w, work);
 		if (work) {
 			adapt_work(&w->guest, w->now);
 			adapt_work(&w->device, w->now);
@@ -401,6 +420,7 @@ int worker_new(struct blkworker **out, uint64_t poll_ns, int cpu)
 	adapt_init(&w->guest, poll_ns);
 	adapt_init(&w->device,
 		   poll_ns == ADAPT_ALWAYS ? poll_ns : poll_ns / WORKER_DEVICE_POLL);
+	w->device.wake_ns = WORKER_DEVICE_WAKE;
 	w->cpu = cpu;
 	w->call_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (w->call_fd < 0) {

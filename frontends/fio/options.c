@@ -23,7 +23,7 @@ struct fio_option engine_option_list[] = {
 			"Rings for the jobs to share, at most (default: one a job)") },
 	{ ENGINE_OPTION(max_segments, FIO_OPT_INT, "Pages of a request, at most") },
 	{ ENGINE_OPTION(poll_us, FIO_OPT_INT,
-			"Longest busy poll in us; 0 never, -1 always (default: 50)"),
+			"Longest busy poll in us; 0 never, -1 always (default: 100)"),
 	  .def = "-2", .minval = POLL_US_DEFAULT },
 	{ ENGINE_OPTION(no_persistent, FIO_OPT_STR_SET, "No persistent grants") },
 	{ ENGINE_OPTION(no_indirect, FIO_OPT_STR_SET, "No indirect segments") },

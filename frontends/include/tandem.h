@@ -46,7 +46,7 @@ struct tandem_opts {
 	unsigned depth; /* requests in flight a queue that the ring should hold. 128 */
 	unsigned max_segments; /* pages a request, at most. What the backend offers */
 	size_t pool_bytes;     /* limit of tandem_alloc(); taken as needed. 16 MiB */
-	unsigned poll_us; /* longest busy poll before sleeping; TANDEM_POLL_NEVER. 50 */
+	unsigned poll_us; /* longest busy poll before sleeping; TANDEM_POLL_NEVER. 100 */
 	unsigned connect_ms;   /* wait for the backend at open. 10,000 */
 	unsigned reconnect_ms; /* a backend gone for longer fails I/O with -EIO. 30,000 */
 	bool readonly;

@@ -27,13 +27,14 @@
 
 #define ADAPT_NEVER	   0u
 #define ADAPT_ALWAYS	   UINT64_MAX
-#define ADAPT_START_NS	   10000u  /* first budget after none */
-#define ADAPT_WAKE_NS	   100000u /* what a sleep costs beyond its reason, at most */
-#define ADAPT_PREEMPTED_NS 30000u  /* two looks this far apart: somebody else ran */
-#define ADAPT_YIELD_NS	   2000u   /* a peer that runs has answered by then */
+#define ADAPT_START_NS	   10000u /* first budget after none */
+#define ADAPT_WAKE_NS	   50000u /* what a sleep costs beyond its reason */
+#define ADAPT_PREEMPTED_NS 30000u /* two looks this far apart: somebody else ran */
+#define ADAPT_YIELD_NS	   2000u  /* a peer that runs has answered by then */
 
 struct adapt {
-	uint64_t max_ns; /* ADAPT_NEVER, ADAPT_ALWAYS, or a bound */
+	uint64_t max_ns;  /* ADAPT_NEVER, ADAPT_ALWAYS, or a bound */
+	uint64_t wake_ns; /* ADAPT_WAKE_NS, or what is known better */
 	uint64_t budget_ns;
 	uint64_t idle_since; /* 0: working */
 	uint64_t last_look;
@@ -51,7 +52,7 @@ static inline uint64_t adapt_clock(void)
 
 static inline void adapt_init(struct adapt *a, uint64_t max_ns)
 {
-	*a = (struct adapt){ .max_ns = max_ns };
+	*a = (struct adapt){ .max_ns = max_ns, .wake_ns = ADAPT_WAKE_NS };
 	a->budget_ns = max_ns < ADAPT_START_NS ? max_ns : ADAPT_START_NS;
 }
 
@@ -94,7 +95,7 @@ static inline void adapt_work(struct adapt *a, uint64_t now)
 	a->idle_since = 0;
 	if (!a->slept || a->max_ns == ADAPT_ALWAYS || a->max_ns == ADAPT_NEVER)
 		return;
-	if (idle > a->max_ns + ADAPT_WAKE_NS)
+	if (idle > a->max_ns + a->wake_ns)
 		a->budget_ns /= 2;
 	else if (a->budget_ns < ADAPT_START_NS)
 		a->budget_ns = a->max_ns < ADAPT_START_NS ? a->max_ns : ADAPT_START_NS;
