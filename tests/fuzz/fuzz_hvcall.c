@@ -179,6 +179,13 @@ static void world_free(struct world *w)
 	evloop_free(w->loop);
 }
 
+/* What ends other connections by right. */
+static void expect_ends(struct world *w, const struct hvcall *call, int c)
+{
+	if (call->op == HVCALL_DOMAIN_DESTROY && c == 0)
+		memset(w->ok + 1, 0, sizeof(w->ok) - sizeof(w->ok[0]));
+}
+
 /* A call that the protocol allows (its fields may still be nonsense). */
 static void send_call(struct world *w, struct input *in, int c)
 {
@@ -192,6 +199,7 @@ static void send_call(struct world *w, struct input *in, int c)
 	string(in, call.str);
 	/* may well be malformed, and then the connection may end */
 	w->ok[c] = false;
+	expect_ends(w, &call, c);
 	(void)fdpass_send(w->conn[c], &call, sizeof(call), NULL, 0);
 }
 
@@ -224,9 +232,7 @@ static void send_good(struct world *w, struct input *in, int c)
 	default:
 		break;
 	}
-	/* these end other connections by right */
-	if (call.op == HVCALL_DOMAIN_DESTROY && c == 0)
-		memset(w->ok + 1, 0, sizeof(w->ok) - sizeof(w->ok[0]));
+	expect_ends(w, &call, c);
 	(void)fdpass_send(w->conn[c], &call, sizeof(call), NULL, 0);
 }
 
