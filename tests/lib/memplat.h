@@ -23,5 +23,7 @@ unsigned memhv_mapped(struct memhv *hv);
 void memhv_fail_map(struct memhv *hv, unsigned n);
 /* Every n-th map_refs fails; 0: none. */
 void memhv_fail_every(struct memhv *hv, unsigned n);
+/* The domain's connections are lost: -ENOTCONN from xenstore from now on. */
+void memhv_lose(struct memhv *hv, domid_t domid);
 
 #endif

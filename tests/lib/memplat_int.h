@@ -53,6 +53,7 @@ struct memplat {
 	struct plat p; /* first */
 	struct memhv *hv;
 	int xs_fd;
+	bool lost;
 	struct mem_watch *watches;
 	struct mem_event *events, **events_tail;
 	struct memplat *next;

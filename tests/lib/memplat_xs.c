@@ -244,7 +244,7 @@ int mem_xs_request(struct plat *p, uint32_t type, xenstore_tx_t tx, const void *
 	*reply = NULL;
 	*reply_len = 0;
 	pthread_mutex_lock(&mp->hv->lock);
-	err = mem_xs_handle(mp, type, arg, len, reply, reply_len);
+	err = mp->lost ? -ENOTCONN : mem_xs_handle(mp, type, arg, len, reply, reply_len);
 	pthread_mutex_unlock(&mp->hv->lock);
 	free(arg);
 	if (err) {
@@ -267,19 +267,21 @@ int mem_xs_event(struct plat *p, char **path, char **token)
 	struct memplat *mp = (struct memplat *)p;
 	struct mem_event *e;
 	uint64_t n;
+	bool lost;
 
 	pthread_mutex_lock(&mp->hv->lock);
-	e = mp->events;
+	lost = mp->lost;
+	e = lost ? NULL : mp->events;
 	if (e) {
 		mp->events = e->next;
 		if (!e->next)
 			mp->events_tail = &mp->events;
-	} else {
+	} else if (!lost) {
 		(void)!read(mp->xs_fd, &n, sizeof(n));
 	}
 	pthread_mutex_unlock(&mp->hv->lock);
 	if (!e)
-		return -EAGAIN;
+		return lost ? -ENOTCONN : -EAGAIN;
 	/* both strings in one allocation */
 	*path = malloc(strlen(e->path) + strlen(e->token) + 2);
 	if (!*path)
@@ -291,6 +293,20 @@ int mem_xs_event(struct plat *p, char **path, char **token)
 	free(e->token);
 	free(e);
 	return 0;
+}
+
+void memhv_lose(struct memhv *hv, domid_t domid)
+{
+	const uint64_t one = 1;
+
+	pthread_mutex_lock(&hv->lock);
+	for (struct memplat *mp = hv->plats; mp; mp = mp->next) {
+		if (mp->p.domid != domid)
+			continue;
+		mp->lost = true;
+		(void)!write(mp->xs_fd, &one, sizeof(one));
+	}
+	pthread_mutex_unlock(&hv->lock);
 }
 
 void mem_xs_open(struct memplat *mp)
