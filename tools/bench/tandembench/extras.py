@@ -16,7 +16,7 @@ def verdict(row, point, metric, ours, bound, value, at_most, note="", against=No
             "spread": None, "verdict": "met" if met else "missed"}
 
 
-def ring(runner, _row):
+def ring(runner, _row, _missing):
     """The shared ring between two pinned threads: the bound of every path over it."""
     exe = runner.ctx.tool("bench/ringbench")
     out = []
@@ -31,7 +31,7 @@ def ring(runner, _row):
     return out, []
 
 
-def idle(runner, row):
+def idle(runner, row, _missing):
     """CPU of both ends while a disk is open and nothing is asked of it."""
     ctx, out, targets = runner.ctx, {}, []
     seconds = max(3, runner.plan.seconds)
@@ -64,9 +64,9 @@ def _usage(pids):
             sum(procs.switches(p) for p in pids)]
 
 
-def many(runner, row):
-    """B10: the same load over 1, 16 and 256 disks of one backend process."""
-    return runner.ctx.many(runner, row, verdict)
+def many(runner, row, missing):
+    """B10: the same load over 1 to 256 disks of one backend process."""
+    return runner.ctx.many(runner, row, verdict, missing)
 
 
 EXTRAS = {"ring": ring, "idle": idle, "many": many}

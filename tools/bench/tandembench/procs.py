@@ -8,6 +8,7 @@ itself is killed.
 import atexit
 import ctypes
 import os
+import resource
 import signal
 import subprocess
 import time
@@ -70,8 +71,10 @@ def _on_signal(num, _frame):
 
 
 def guard(patience=2.0):
-    """Ends everything at exit and on the usual signals."""
+    """Ends everything at exit and on the usual signals. Raises the limit of files."""
     atexit.register(end_all, patience)
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # hundreds of disks
     for s in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(s, _on_signal)
 

@@ -98,7 +98,7 @@ class Runner:
 
     def extra(self, row, name, out):
         try:
-            result, targets = self.ctx.extras[name](self, row)
+            result, targets = self.ctx.extras[name](self, row, out["missing"])
             out["extra"][name] = result
             out["extra"].setdefault("targets", []).extend(targets)
         except procs.Failed as e:
