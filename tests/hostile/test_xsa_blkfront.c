@@ -1,0 +1,564 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A hostile backend against libtandem: published advisories, by number. Each
+ * ends with that disk's I/O failed, or with nothing at all; a second disk of
+ * the same process goes on.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "tests/lib/handback.h"
+#include "tests/lib/memplat_int.h"
+
+/* --------------------------------------------- the n-th platform call fails */
+
+static atomic_int fail_in;
+static atomic_bool failed;
+
+static int injected(void)
+{
+	if (atomic_load(&fail_in) <= 0 || atomic_fetch_sub(&fail_in, 1) != 1)
+		return 0;
+	atomic_store(&failed, true);
+	return -ENOMEM;
+}
+
+#define FAILING(ret, name, params, args)               \
+	ret __real_##name params;                      \
+	ret __wrap_##name params;                      \
+	ret __wrap_##name params                       \
+	{                                              \
+		int err = injected();                  \
+                                                       \
+		return err ? err : __real_##name args; \
+	}
+
+FAILING(int, gnttab_arena_new,
+	(struct plat * p, domid_t peer, uint32_t n, bool ro, struct gnttab_arena **a),
+	(p, peer, n, ro, a))
+FAILING(int, evtchn_alloc_unbound, (struct plat * p, domid_t remote, struct evtchn **ch),
+	(p, remote, ch))
+FAILING(int, plat_claim, (struct plat * p, const char *path), (p, path))
+
+/* ------------------------------------------------------------------- fixture */
+
+struct fixture {
+	struct handback hb, other;
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	hb_start(&f->hb);
+	hb_start(&f->other);
+	hb_up(&f->other, NULL);
+	*state = f;
+	return 0;
+}
+
+static void submit(struct handback *hb, struct tandem_io *io, uint64_t sector, void *buf)
+{
+	struct tandem_queue *q = tandem_queue(hb->disk, 0);
+
+	*io = (struct tandem_io){
+		.op = TANDEM_READ, .buf = buf, .len = 4096, .offset = sector * 512
+	};
+	assert_int_equal(tandem_submit(q, io), 0);
+	assert_int_equal(tandem_kick(q), 0);
+}
+
+static int finish(struct handback *hb, struct tandem_io *io)
+{
+	struct tandem_io *done[1];
+
+	assert_int_equal(tandem_wait(tandem_queue(hb->disk, 0), done, 1, 1, 5000000), 1);
+	assert_ptr_equal(done[0], io);
+	return io->result;
+}
+
+/* A disk that behaves does one I/O. */
+static void check_works(struct handback *hb)
+{
+	uint8_t *buf = tandem_alloc(hb->disk, 4096);
+	struct blkif_req req;
+	struct tandem_io io;
+
+	assert_non_null(buf);
+	submit(hb, &io, 8, buf);
+	assert_true(hb_take(hb, 0, &req));
+	hb_okay(hb, 0, &req);
+	assert_int_equal(finish(hb, &io), 0);
+	tandem_free(hb->disk, buf);
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	check_works(&f->other);
+	hb_stop(&f->other);
+	hb_stop(&f->hb);
+	free(f);
+	return 0;
+}
+
+/* The connection ends and the disk is closed; the backend is as at the start. */
+static void again(struct handback *hb)
+{
+	hb_drop(hb);
+	hb_state(hb, XenbusStateClosed);
+	tandem_close(hb->disk);
+	hb->disk = NULL;
+	hb_state(hb, XenbusStateInitialising);
+}
+
+/* ----------------------------------------------------------------- XSA-376 */
+
+static void bad_response(struct handback *hb, uint64_t id_xor, int op, int status)
+{
+	struct tandem_io io[2];
+	struct blkif_req req;
+	uint8_t *buf;
+
+	hb_up(hb, NULL);
+	buf = tandem_alloc(hb->disk, 8192);
+	submit(hb, &io[0], 0, buf);
+	submit(hb, &io[1], 8, buf + 4096);
+	assert_true(hb_take(hb, 0, &req));
+	hb_answer(hb, 0, req.id ^ id_xor, op < 0 ? req.operation : (uint8_t)op,
+		  (int16_t)status);
+	assert_int_equal(finish(hb, &io[0]), -EPROTO);
+	assert_int_equal(finish(hb, &io[1]), -EPROTO);
+	assert_int_equal(tandem_submit(tandem_queue(hb->disk, 0), &io[0]), -EPROTO);
+	hb_wait_front(hb, XenbusStateClosed);
+	again(hb);
+}
+
+/* Every field of a response: not what was asked, or not what there is. */
+static void test_xsa_376(void **state)
+{
+	struct fixture *f = *state;
+
+	static const uint64_t ids[] = { 2,
+					64,
+					127,
+					128,
+					512,
+					1 << 16,
+					1u << 31,
+					UINT64_C(1) << 32,
+					UINT64_C(1) << 63 };
+
+	for (unsigned i = 0; i < sizeof(ids) / sizeof(ids[0]); i++)
+		bad_response(&f->hb, ids[i], -1, 0);
+	for (int op = 1; op < 256; op += op < 8 ? 1 : 31)
+		bad_response(&f->hb, 0, op, 0);
+	static const int statuses[] = { 1, 2, -3, -4, 127, 256, -256, 32767, -32768 };
+
+	for (unsigned i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)
+		bad_response(&f->hb, 0, -1, statuses[i]);
+}
+
+/* The same answer twice: the second finds nothing in flight. */
+static void test_xsa_376_twice(void **state)
+{
+	struct fixture *f = *state;
+	struct handback *hb = &f->hb;
+	struct tandem_io io[2];
+	struct blkif_req req;
+	uint8_t *buf;
+
+	hb_up(hb, NULL);
+	buf = tandem_alloc(hb->disk, 8192);
+	submit(hb, &io[0], 0, buf);
+	submit(hb, &io[1], 8, buf + 4096);
+	assert_true(hb_take(hb, 0, &req));
+	hb_okay(hb, 0, &req);
+	assert_int_equal(finish(hb, &io[0]), 0);
+	hb_okay(hb, 0, &req);
+	assert_int_equal(finish(hb, &io[1]), -EPROTO);
+}
+
+/* Producers that run ahead, far ahead, or backwards. */
+static void test_xsa_376_producer(void **state)
+{
+	static const ring_idx_t by[] = { 3, 4, 129, 1u << 31, UINT32_MAX };
+	struct fixture *f = *state;
+	struct handback *hb = &f->hb;
+
+	for (unsigned i = 0; i < sizeof(by) / sizeof(by[0]); i++) {
+		struct tandem_io io[2];
+		struct blkif_req req;
+		uint8_t *buf;
+
+		hb_up(hb, NULL);
+		buf = tandem_alloc(hb->disk, 8192);
+		submit(hb, &io[0], 0, buf);
+		assert_true(hb_take(hb, 0, &req));
+		hb_okay(hb, 0, &req);
+		assert_int_equal(finish(hb, &io[0]), 0);
+		submit(hb, &io[0], 0, buf);
+		submit(hb, &io[1], 8, buf);
+		assert_true(hb_take(hb, 0, &req));
+		atomic_fetch_add(&hb->q[0].ring.r.shared->rsp_prod, by[i]);
+		evtchn_notify(hb->q[0].ch);
+		assert_int_equal(finish(hb, &io[0]), -EPROTO);
+		assert_int_equal(finish(hb, &io[1]), -EPROTO);
+		again(hb);
+	}
+}
+
+/* A flipping backend: whatever it writes between our looks, no crash, an end. */
+static void *flip(void *arg)
+{
+	struct ring_shared *s = arg;
+	uint32_t seed = 1;
+
+	for (unsigned i = 0; i < 300000; i++) {
+		seed = seed * 1664525u + 1013904223u;
+		((_Atomic uint32_t *)s)[seed >> 22] = seed;
+	}
+	return NULL;
+}
+
+static void test_xsa_376_flipper(void **state)
+{
+	struct fixture *f = *state;
+	struct handback *hb = &f->hb;
+
+	for (unsigned round = 0; round < 20; round++) {
+		struct tandem_io io[8], *done[8];
+		pthread_t t;
+		uint8_t *buf;
+		unsigned n = 0, sent = 0;
+
+		hb_up(hb, NULL);
+		buf = tandem_alloc(hb->disk, 4096);
+		pthread_create(&t, NULL, flip, hb->q[0].pages);
+		for (; sent < 8; sent++) {
+			io[sent] = (struct tandem_io){ .buf = buf, .len = 4096 };
+			if (tandem_submit(tandem_queue(hb->disk, 0), &io[sent]))
+				break;
+			tandem_kick(tandem_queue(hb->disk, 0));
+		}
+		pthread_join(t, NULL);
+		/* the producer makes no sense now, for certain */
+		atomic_store(&hb->q[0].ring.r.shared->rsp_prod, 0x80000000u + round);
+		evtchn_notify(hb->q[0].ch);
+		while (n < sent)
+			n += (unsigned)tandem_wait(tandem_queue(hb->disk, 0), done, 1, 8,
+						   5000000);
+		again(hb);
+	}
+}
+
+/* ----------------------------------------------------------------- XSA-391 */
+
+struct storm {
+	struct handback *hb;
+	atomic_bool stop;
+	bool xenstore;
+	unsigned long count;
+};
+
+static void *storm_thread(void *arg)
+{
+	struct storm *s = arg;
+
+	for (; !atomic_load(&s->stop); s->count++)
+		if (s->xenstore)
+			hb_state(s->hb, XenbusStateConnected);
+		else
+			evtchn_notify(s->hb->q[0].ch);
+	return NULL;
+}
+
+static double cpu_seconds(pthread_t t)
+{
+	struct timespec ts;
+	clockid_t clock;
+
+	assert_int_equal(pthread_getcpuclockid(t, &clock), 0);
+	assert_int_equal(clock_gettime(clock, &ts), 0);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+/* Events and watches without end: I/O goes on, and nobody burns a CPU. */
+static void test_xsa_391(void **state)
+{
+	struct fixture *f = *state;
+	double cpu;
+
+	hb_up(&f->hb, NULL);
+	for (unsigned kind = 0; kind < 2; kind++) {
+		struct storm s = { .hb = &f->hb, .xenstore = kind };
+		pthread_t t;
+
+		cpu = cpu_seconds(f->hb.disk->thread);
+		pthread_create(&t, NULL, storm_thread, &s);
+		for (unsigned i = 0; i < 200; i++) {
+			check_works(&f->hb);
+			usleep(1000);
+		}
+		atomic_store(&s.stop, true);
+		pthread_join(t, NULL);
+		assert_true(s.count > 1000);
+		cpu = cpu_seconds(f->hb.disk->thread) - cpu;
+		if (cpu > 0.15)
+			fail_msg("the control thread took %.2f s", cpu);
+	}
+}
+
+/* ----------------------------------------------------------------- XSA-396 */
+
+/* A page that the backend keeps mapped is never given a second use. */
+static void test_xsa_396(void **state)
+{
+	struct fixture *f = *state;
+	struct handback *hb = &f->hb;
+	struct blkif_req req;
+	struct tandem_io io;
+	uint8_t *buf;
+	void *kept;
+
+	hb_up(hb, NULL);
+	buf = tandem_alloc(hb->disk, 4096);
+	submit(hb, &io, 0, buf);
+	assert_true(hb_take(hb, 0, &req));
+	assert_int_equal(gnttab_map_refs(hb->mapper, &req.seg[0].gref, 1, GNTTAB_WRITE,
+					 &kept),
+			 0);
+	hb_okay(hb, 0, &req);
+	assert_int_equal(finish(hb, &io), 0);
+	memset(kept, 0, 4096);
+	again(hb);
+	/* opened again: secrets go through other pages */
+	hb_up(hb, NULL);
+	for (unsigned i = 0; i < 64; i++)
+		memset(tandem_alloc(hb->disk, 65536), 's', 65536);
+	for (unsigned i = 0; i < 4096; i++)
+		assert_int_equal(((uint8_t *)kept)[i], 0);
+	memset(kept, 'k', 4096); /* still the backend's own */
+	gnttab_unmap_refs(hb->mapper, &req.seg[0].gref, 1, GNTTAB_WRITE, &kept);
+	check_works(hb);
+}
+
+/* ----------------------------------------------------------------- XSA-403 */
+
+static const char canary[8] = "CaNaRy!";
+
+static void no_canary(struct memhv *hv)
+{
+	for (unsigned i = 0; i < MEM_ARENAS; i++) {
+		const struct mem_arena *a = hv->arena[i];
+
+		if (a)
+			assert_null(memmem(a->a.pages, (size_t)a->a.nr_pages * 4096,
+					   canary, sizeof(canary)));
+	}
+}
+
+/* No granted byte holds anything but this disk's data. */
+static void test_xsa_403(void **state)
+{
+	struct fixture *f = *state;
+	struct handback *hb = &f->hb;
+	struct blkif_req req;
+	struct tandem_io io;
+	uint8_t *heap[64], *buf;
+
+	/* memory that was used and freed, and what stands around the buffer */
+	for (unsigned i = 0; i < 64; i++) {
+		heap[i] = malloc(65536);
+		for (unsigned k = 0; k < 65536; k += sizeof(canary))
+			memcpy(heap[i] + k, canary, sizeof(canary));
+	}
+	buf = heap[0];
+	for (unsigned i = 1; i < 64; i++)
+		free(heap[i]);
+	hb_up(hb, NULL);
+	no_canary(hb->hv);
+	for (unsigned len = 512; len <= 8192; len += 512) {
+		uint8_t *at = buf + 4096 + len + 3;
+
+		memset(at, 'd', len);
+		io = (struct tandem_io){ .op = TANDEM_WRITE, .buf = at, .len = len };
+		assert_int_equal(tandem_submit(tandem_queue(hb->disk, 0), &io), 0);
+		tandem_kick(tandem_queue(hb->disk, 0));
+		assert_true(hb_take(hb, 0, &req));
+		no_canary(hb->hv);
+		hb_okay(hb, 0, &req);
+		assert_int_equal(finish(hb, &io), 0);
+		for (unsigned k = 0; k < len + 16; k++)
+			at[k] = (uint8_t)canary[k % sizeof(canary)];
+		/* a failed read brings nothing, and takes nothing along */
+		io = (struct tandem_io){ .op = TANDEM_READ, .buf = at, .len = len };
+		assert_int_equal(tandem_submit(tandem_queue(hb->disk, 0), &io), 0);
+		tandem_kick(tandem_queue(hb->disk, 0));
+		assert_true(hb_take(hb, 0, &req));
+		hb_answer(hb, 0, req.id, req.operation, BLKIF_RSP_ERROR);
+		assert_int_equal(finish(hb, &io), -EIO);
+		assert_int_equal(at[0], canary[0]);
+		no_canary(hb->hv);
+	}
+	free(buf);
+}
+
+/* --------------------------------------------------------- XSA-441, 457, 465 */
+
+/* Closed by us in the middle of a storm, again and again. */
+static void test_xsa_441_457_465_close(void **state)
+{
+	struct fixture *f = *state;
+
+	for (unsigned i = 0; i < 20; i++) {
+		struct storm s = { .hb = &f->hb, .xenstore = i & 1 };
+		pthread_t t;
+
+		hb_up(&f->hb, NULL);
+		pthread_create(&t, NULL, storm_thread, &s);
+		usleep(500);
+		disk_stop(f->hb.disk); /* what tandem_close() does first */
+		atomic_store(&s.stop, true);
+		pthread_join(t, NULL);
+		again(&f->hb);
+	}
+}
+
+/* Each allocation fails once: at opening, and at a reconnect. */
+static void test_xsa_441_457_465_memory(void **state)
+{
+	const struct tandem_opts opts = { .queues = 2 };
+	struct fixture *f = *state;
+	struct handback *hb = &f->hb;
+	bool more = true;
+
+	for (int n = 1; more; n++) {
+		atomic_store(&failed, false);
+		atomic_store(&fail_in, n);
+		hb_open(hb, &opts);
+		hb_state(hb, XenbusStateInitWait);
+		for (int i = 0; i < 50000 && !atomic_load(&failed) &&
+				hb_get(hb, "state") != XenbusStateInitialised;
+		     i++)
+			usleep(100);
+		more = atomic_load(&failed);
+		if (more) {
+			assert_int_equal(hb_opened(hb), -ENOMEM);
+			hb_state(hb, XenbusStateInitialising);
+			continue;
+		}
+		hb_map(hb);
+		hb_state(hb, XenbusStateConnected);
+		assert_int_equal(hb_opened(hb), 0);
+	}
+	atomic_store(&fail_in, 2); /* the second queue's ring, at a reconnect */
+	hb_drop(hb);
+	hb_state(hb, XenbusStateClosed);
+	hb_wait_front(hb, XenbusStateInitialising);
+	hb_state(hb, XenbusStateInitWait);
+	hb_wait_front(hb, XenbusStateClosed);
+	assert_int_equal(tandem_flush(hb->disk), -ENOMEM);
+	atomic_store(&fail_in, 0);
+}
+
+static unsigned count_arenas(struct memhv *hv)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < MEM_ARENAS; i++)
+		n += hv->arena[i] != NULL;
+	return n;
+}
+
+/* Every state of the backend at every step; afterwards it behaves. */
+static void test_xsa_441_457_465_states(void **state)
+{
+	struct fixture *f = *state;
+	struct handback *hb = &f->hb;
+	unsigned arenas = 0;
+
+	hb_up(hb, NULL);
+	check_works(hb);
+	arenas = count_arenas(hb->hv);
+	for (unsigned step = 0; step < 3; step++) {
+		for (unsigned s = 0; s <= 9; s++) {
+			/* connected; InitWait seen; published */
+			if (step) {
+				hb_drop(hb);
+				hb_state(hb, XenbusStateClosed);
+				hb_wait_front(hb, XenbusStateInitialising);
+			}
+			if (step == 2) {
+				hb_state(hb, XenbusStateInitWait);
+				hb_wait_front(hb, XenbusStateInitialised);
+			}
+			hb_setn(hb, "state", s);
+			usleep(3000);
+			hb_drop(hb);
+			hb_state(hb, XenbusStateClosed);
+			hb_wait_front(hb, XenbusStateInitialising);
+			hb_connect(hb);
+			check_works(hb);
+			assert_int_equal(count_arenas(hb->hv), arenas);
+		}
+	}
+}
+
+/* States that flip as fast as they can be written, then a backend that works. */
+static void test_xsa_441_457_465_flips(void **state)
+{
+	struct fixture *f = *state;
+	struct handback *hb = &f->hb;
+	uint32_t seed = 7;
+	double cpu;
+
+	hb_up(hb, NULL);
+	hb_drop(hb);
+	cpu = cpu_seconds(hb->disk->thread);
+	for (unsigned i = 0; i < 20000; i++) {
+		seed = seed * 1664525u + 1013904223u;
+		hb_setn(hb, "state", (seed >> 24) % 7);
+	}
+	cpu = cpu_seconds(hb->disk->thread) - cpu;
+	if (cpu > 2)
+		fail_msg("the control thread took %.2f s", cpu);
+	hb_state(hb, XenbusStateClosed);
+	hb_wait_front(hb, XenbusStateInitialising);
+	hb_connect(hb);
+	check_works(hb);
+	assert_in_range(count_arenas(hb->hv), 1, 3);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_xsa_376, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_xsa_376_twice, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_xsa_376_producer, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_xsa_376_flipper, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_xsa_391, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_xsa_396, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_xsa_403, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_xsa_441_457_465_close, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_xsa_441_457_465_memory, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_xsa_441_457_465_states, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_xsa_441_457_465_flips, setup,
+						teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
