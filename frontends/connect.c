@@ -182,12 +182,12 @@ static int write_ring_keys(struct tandem_disk *d, xenstore_tx_t tx, unsigned i)
 			snprintf(key, sizeof(key), "%sring-ref", dir);
 		else
 			snprintf(key, sizeof(key), "%sring-ref%u", dir, p);
-		err = xenbus_write(&d->xb, tx, key, "%u", ch->ring_pages->refs[p]);
+		err = xenbus_write_u32(&d->xb, tx, key, ch->ring_pages->refs[p]);
 	}
 	if (err)
 		return err;
 	snprintf(key, sizeof(key), "%sevent-channel", dir);
-	return xenbus_write(&d->xb, tx, key, "%u", ch->evtchn->port);
+	return xenbus_write_u32(&d->xb, tx, key, ch->evtchn->port);
 }
 
 /* Keys of an earlier connection must not be taken for this one's. */
@@ -220,13 +220,15 @@ static int write_keys(struct tandem_disk *d, xenstore_tx_t tx, const struct offe
 	int err = remove_old_keys(d, tx);
 
 	if (!err && d->ring_order && !o->ring_pages_key)
-		err = xenbus_write(x, tx, "ring-page-order", "%u", d->ring_order);
+		err = xenbus_write_u32(x, tx, "ring-page-order", d->ring_order);
 	if (!err && d->ring_order && o->ring_pages_key)
-		err = xenbus_write(x, tx, "num-ring-pages", "%u", 1u << d->ring_order);
+		err = xenbus_write_u32(x, tx, "num-ring-pages", 1u << d->ring_order);
 	if (!err && d->nr_channels > 1)
-		err = xenbus_write(x, tx, "multi-queue-num-queues", "%u", d->nr_channels);
+		err = xenbus_write_u32(x, tx, "multi-queue-num-queues", d->nr_channels);
 	if (!err && d->abi_key)
-		err = xenbus_write(x, tx, "protocol", "%s", d->opts.abi);
+		err = xenbus_write(x, tx, "protocol",
+				   d->abi == BLKIF_ABI_X86_32 ? XEN_IO_PROTO_ABI_X86_32
+							      : XEN_IO_PROTO_ABI_X86_64);
 	if (!err && !d->opts.no_persistent)
 		err = xenbus_write(x, tx, "feature-persistent", "1");
 	for (unsigned i = 0; i < d->nr_channels && !err; i++)

@@ -108,16 +108,21 @@ int xenbus_backend_online(struct xenbus_front *x, bool *online)
 }
 
 int xenbus_write(struct xenbus_front *x, xenstore_tx_t tx, const char *key,
-		 const char *fmt, ...)
+		 const char *value)
 {
-	char path[XENBUS_PATH_MAX], value[64];
-	va_list ap;
+	char path[XENBUS_PATH_MAX];
 	int err = join(path, x->path, key);
 
-	va_start(ap, fmt);
-	vsnprintf(value, sizeof(value), fmt, ap);
-	va_end(ap);
 	return err ? err : xenstore_write(x->plat, tx, path, value);
+}
+
+int xenbus_write_u32(struct xenbus_front *x, xenstore_tx_t tx, const char *key,
+		     uint32_t value)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%u", value);
+	return xenbus_write(x, tx, key, text);
 }
 
 int xenbus_remove(struct xenbus_front *x, xenstore_tx_t tx, const char *key)
@@ -132,7 +137,7 @@ int xenbus_remove(struct xenbus_front *x, xenstore_tx_t tx, const char *key)
 
 int xenbus_switch_state(struct xenbus_front *x, enum xenbus_state state)
 {
-	int err = xenbus_write(x, XENSTORE_NO_TX, "state", "%d", (int)state);
+	int err = xenbus_write_u32(x, XENSTORE_NO_TX, "state", state);
 
 	if (!err)
 		x->state = state;

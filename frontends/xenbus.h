@@ -50,7 +50,9 @@ int xenbus_read_flag(struct xenbus_front *x, const char *key, bool *val);
 
 /* Keys of ours, within a transaction or without. */
 int xenbus_write(struct xenbus_front *x, xenstore_tx_t tx, const char *key,
-		 const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+		 const char *value);
+int xenbus_write_u32(struct xenbus_front *x, xenstore_tx_t tx, const char *key,
+		     uint32_t value);
 /* Removes a key of ours; a missing one is fine. */
 int xenbus_remove(struct xenbus_front *x, xenstore_tx_t tx, const char *key);
 int xenbus_switch_state(struct xenbus_front *x, enum xenbus_state state);
