@@ -174,13 +174,14 @@ void hb_map(struct handback *hb)
 {
 	long order = hb_get(hb, "ring-page-order"), pages = hb_get(hb, "num-ring-pages");
 	long queues = hb_get(hb, "multi-queue-num-queues");
-	char dir[32];
+	char dir[32] = "";
 
 	pages = order > 0 ? 1 << order : pages > 0 ? pages : 1;
 	hb->nr_queues = queues > 0 ? (unsigned)queues : 1;
 	assert_in_range(hb->nr_queues, 1, HB_MAX_QUEUES);
 	for (unsigned i = 0; i < hb->nr_queues; i++) {
-		snprintf(dir, sizeof(dir), queues > 0 ? "queue-%u/" : "", i);
+		if (queues > 0)
+			snprintf(dir, sizeof(dir), "queue-%u/", i);
 		map_queue(hb, &hb->q[i], dir, (unsigned)pages);
 	}
 }

@@ -293,6 +293,15 @@ static void test_time_out(void **state)
 	finished(f, 0, 3, 0);
 }
 
+static bool drains(struct fixture *f)
+{
+	struct channel *ch = queue_lock(tandem_queue(f->hb.disk, 0));
+	bool yes = ch->state == CH_DRAIN;
+
+	qlock_unlock(&ch->lock);
+	return yes;
+}
+
 /* Detached for good: what is in flight is answered, nothing more is taken. */
 static void test_detach(void **state)
 {
@@ -308,7 +317,7 @@ static void test_detach(void **state)
 	hb_state(&f->hb, XenbusStateClosing);
 	for (int i = 0; i < 5000 && !err; i++) {
 		usleep(1000);
-		if (f->hb.disk->channels[0].state == CH_DRAIN)
+		if (drains(f))
 			err = tandem_submit(tandem_queue(f->hb.disk, 0), &late);
 	}
 	assert_int_equal(err, -ENODEV);
