@@ -148,7 +148,10 @@ void blkreq_take(struct blkq *q, struct blkreq *req);
 int blkreq_retry(struct blkq *q);
 /* Starts the queue's barrier once all before it are answered. Returns 0 or 1. */
 int blkreq_try_barrier(struct blkreq *req);
-/* Answers everything that was not submitted yet with an error. */
+/*
+ * Forgets what was not submitted yet, without an answer, as if it were still on
+ * the ring: a frontend that goes on sends it again to the next backend.
+ */
 void blkreq_drop_waiting(struct blkq *q);
 
 #endif

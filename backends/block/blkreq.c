@@ -48,16 +48,12 @@ static void blkreq_unmap(struct blkreq *req)
 	req->nr_segs = 0;
 }
 
-static void blkreq_answer(struct blkreq *req, int16_t status)
+/* The request is no more. */
+static void blkreq_end(struct blkreq *req)
 {
 	struct blkq *q = req->q;
 
 	blkreq_unmap(req);
-	if (status == BLKIF_RSP_ERROR)
-		blkq_count(q, BLKQ_ERRORS, 1);
-	else if (status == BLKIF_RSP_EOPNOTSUPP)
-		blkq_count(q, BLKQ_UNSUPPORTED, 1);
-	blkif_put_response(&q->ring, q->cfg.abi, req->id, req->operation, status);
 	if (q->barrier == req)
 		q->barrier = NULL;
 	req->next = q->free;
@@ -67,6 +63,18 @@ static void blkreq_answer(struct blkreq *req, int16_t status)
 	/* what waited behind this one has its chance */
 	if (!q->client.active)
 		worker_client_wake(q->worker, &q->client);
+}
+
+static void blkreq_answer(struct blkreq *req, int16_t status)
+{
+	struct blkq *q = req->q;
+
+	if (status == BLKIF_RSP_ERROR)
+		blkq_count(q, BLKQ_ERRORS, 1);
+	else if (status == BLKIF_RSP_EOPNOTSUPP)
+		blkq_count(q, BLKQ_UNSUPPORTED, 1);
+	blkif_put_response(&q->ring, q->cfg.abi, req->id, req->operation, status);
+	blkreq_end(req);
 }
 
 static void blkreq_done(struct blkdrv_io *io, int result)
@@ -127,7 +135,11 @@ static bool blkreq_try_step(struct blkreq *req)
 
 static void blkreq_step(struct blkreq *req)
 {
-	if (req->q->waiting || !blkreq_try_step(req))
+	if (!req->q->waiting && blkreq_try_step(req))
+		return;
+	if (req->q->stopping)
+		blkreq_end(req); /* as blkreq_drop_waiting() */
+	else
 		blkreq_wait(req);
 }
 
@@ -170,12 +182,12 @@ void blkreq_drop_waiting(struct blkq *q)
 
 	for (req = q->waiting; req; req = next) {
 		next = req->next;
-		blkreq_answer(req, BLKIF_RSP_ERROR);
+		blkreq_end(req);
 	}
 	q->waiting = NULL;
 	q->waiting_tail = &q->waiting;
 	if (q->barrier && !q->barrier->started)
-		blkreq_answer(q->barrier, BLKIF_RSP_ERROR);
+		blkreq_end(q->barrier);
 }
 
 /* ---------------------------------------------------------------- mapping */
