@@ -130,6 +130,8 @@ static bool blkreq_try_step(struct blkreq *req)
 		return true;
 	worker_inflight(q->worker, -1);
 	req->steps |= step;
+	/* tried again after any completion: a time to drop grants is not waited for */
+	q->client.wake_at = 0;
 	return false;
 }
 

@@ -256,11 +256,34 @@ static void test_stop_leaves_waiting(void **state)
 	rig_end();
 }
 
+/* An idle queue has a time at which it drops grants: no room is no such time. */
+static void test_no_room_after_idle(void **state)
+{
+	(void)state;
+	rig_start(NULL);
+	put(BLKIF_OP_WRITE, 1);
+	push();
+	assert_int_equal(answers(1, BLKIF_RSP_OKAY), 1);
+	usleep(50000); /* asleep */
+	mock.hold = true;
+	mock.room = 4;
+	for (int i = 0; i < 20; i++)
+		put(BLKIF_OP_WRITE, 1);
+	push();
+	for (int i = 0; i < 5; i++) {
+		assert_true(wait_for(&mock.nheld, 4));
+		worker_call(rig.worker, mock_release_call, NULL);
+	}
+	assert_int_equal(answers(20, BLKIF_RSP_OKAY), 20);
+	rig_end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_stop_between_steps),
 		cmocka_unit_test(test_stop_leaves_waiting),
+		cmocka_unit_test(test_no_room_after_idle),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
