@@ -111,7 +111,7 @@ static bool blkreq_try_step(struct blkreq *req)
 		       : req->steps & BLKREQ_DATA   ? BLKREQ_DATA
 						    : BLKREQ_POSTFLUSH;
 
-	if (!req->charged && q->cfg.throttle && step == BLKREQ_DATA) {
+	if (!req->charged && q->cfg.throttle) {
 		uint64_t wait = blkthrottle_take(q->cfg.throttle, req->io.len,
 						 worker_now(q->worker));
 
@@ -488,6 +488,7 @@ void blkreq_take(struct blkq *q, struct blkreq *req)
 	req->charged = false;
 	req->io.secure = false;
 	req->io.iovcnt = 0;
+	req->io.len = 0;
 	req->io.done = blkreq_done;
 	status = blkreq_prepare(req, &r);
 	if (status != BLKIF_RSP_OKAY || !req->steps) {

@@ -13,6 +13,8 @@
 #include <cmocka.h>
 
 #include "backends/block/blkq.h"
+#include "backends/block/blkthrottle.h"
+#include "hv/base/adapt.h"
 #include "tests/lib/memplat.h"
 
 #define BE	  1u
@@ -278,12 +280,33 @@ static void test_no_room_after_idle(void **state)
 	rig_end();
 }
 
+/* A flush is a request like others to the throttle; its data is not another. */
+static void test_throttled_flushes(void **state)
+{
+	struct blkthrottle *t = blkthrottle_new(100, 0, 0);
+	uint64_t start;
+
+	(void)state;
+	rig_start(t);
+	start = adapt_clock();
+	for (int i = 0; i < 30; i++)
+		put(i & 1 ? BLKIF_OP_FLUSH_DISKCACHE : BLKIF_OP_WRITE_BARRIER,
+		    (unsigned)i / 2 & 1);
+	push();
+	assert_int_equal(answers(30, BLKIF_RSP_OKAY), 30);
+	start = adapt_clock() - start;
+	assert_in_range(start, 280000000u, 2500000000u); /* 29 gaps of 10 ms */
+	rig_end();
+	blkthrottle_free(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_stop_between_steps),
 		cmocka_unit_test(test_stop_leaves_waiting),
 		cmocka_unit_test(test_no_room_after_idle),
+		cmocka_unit_test(test_throttled_flushes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
