@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BLKQ_ROUND 64 /* requests taken in one round: then the neighbours' turn */
+/* What is taken in one round: then it is the neighbours' turn. */
+#define BLKQ_ROUND	 64	    /* requests */
+#define BLKQ_ROUND_BYTES (4u << 20) /* some drivers copy at once */
 
 const char *const blkq_counter_names[BLKQ_NR_COUNTERS] = {
 	[BLKQ_READS] = "reads",
@@ -46,6 +48,7 @@ static void blkq_fail(struct blkq *q, int err)
 static int blkq_take(struct blkq *q)
 {
 	int n = ring_back_avail(&q->ring), taken = 0;
+	uint64_t bytes = 0;
 
 	if (n < 0) {
 		blkq_fail(q, n);
@@ -53,11 +56,12 @@ static int blkq_take(struct blkq *q)
 	}
 	if (n > BLKQ_ROUND)
 		n = BLKQ_ROUND;
-	while (taken < n && q->free && !q->barrier && !q->waiting) {
+	while (taken < n && bytes < BLKQ_ROUND_BYTES && q->free && !q->barrier &&
+	       !q->waiting) {
 		struct blkreq *req = q->free;
 
 		q->free = req->next;
-		blkreq_take(q, req);
+		bytes += blkreq_take(q, req);
 		taken++;
 	}
 	return taken;

@@ -142,8 +142,9 @@ void blkq_resize(struct blkq *q, uint64_t bytes);
 
 /* ---- blkreq.c, for blkq.c ---- */
 
-/* Takes one request off the ring and carries it as far as it goes now. */
-void blkreq_take(struct blkq *q, struct blkreq *req);
+/* Takes one request off the ring and carries it as far as it goes now. Returns
+ * how many bytes it moves. */
+uint64_t blkreq_take(struct blkq *q, struct blkreq *req);
 /* Tries those that wait. Returns how many were submitted. */
 int blkreq_retry(struct blkq *q);
 /* Starts the queue's barrier once all before it are answered. Returns 0 or 1. */

@@ -473,9 +473,10 @@ static int16_t blkreq_prepare(struct blkreq *req, const struct blkif_req *r)
 	}
 }
 
-void blkreq_take(struct blkq *q, struct blkreq *req)
+uint64_t blkreq_take(struct blkq *q, struct blkreq *req)
 {
 	struct blkif_req r;
+	uint64_t bytes;
 	int16_t status;
 
 	blkif_copy_request(&q->ring, q->cfg.abi, &r);
@@ -493,13 +494,15 @@ void blkreq_take(struct blkq *q, struct blkreq *req)
 	status = blkreq_prepare(req, &r);
 	if (status != BLKIF_RSP_OKAY || !req->steps) {
 		blkreq_answer(req, status);
-		return;
+		return 0;
 	}
+	bytes = r.operation == BLKIF_OP_DISCARD ? 0 : req->io.len;
 	if (r.operation == BLKIF_OP_WRITE_BARRIER) {
 		req->started = false;
 		q->barrier = req;
 		(void)blkreq_try_barrier(req);
-		return;
+	} else {
+		blkreq_step(req);
 	}
-	blkreq_step(req);
+	return bytes;
 }

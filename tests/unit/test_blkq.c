@@ -300,6 +300,30 @@ static void test_throttled_flushes(void **state)
 	blkthrottle_free(t);
 }
 
+/* The largest requests that there are, a full ring of them. */
+static void test_round_is_bounded(void **state)
+{
+	struct blkif_request_segment *d;
+	struct blkif_req r = { .operation = BLKIF_OP_INDIRECT,
+			       .indirect_op = BLKIF_OP_READ,
+			       .nr_segments = 256 };
+
+	(void)state;
+	rig_start(NULL);
+	d = (void *)rig.data->pages;
+	for (unsigned i = 0; i < 256; i++)
+		d[i] = (struct blkif_request_segment){
+			.gref = rig.data->refs[1 + i % (PAGES - 1)], .last_sect = 7
+		};
+	r.indirect_grefs[0] = rig.data->refs[0];
+	for (int i = 0; i < 32; i++)
+		blkif_put_request(&rig.ring, BLKIF_ABI_NATIVE, &r);
+	push();
+	assert_int_equal(answers(32, BLKIF_RSP_OKAY), 32);
+	assert_in_range(mock.worst_round, MIB, ROUND_MAX);
+	rig_end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -307,6 +331,7 @@ int main(void)
 		cmocka_unit_test(test_stop_leaves_waiting),
 		cmocka_unit_test(test_no_room_after_idle),
 		cmocka_unit_test(test_throttled_flushes),
+		cmocka_unit_test(test_round_is_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
