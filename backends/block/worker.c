@@ -23,10 +23,11 @@
 
 #define WORKER_SQ_ENTRIES  512
 #define WORKER_CQ_ENTRIES  4096
-#define WORKER_IDLE_ROUNDS 512	 /* without work, then armed */
-#define WORKER_DEVICE_WAKE 10000 /* ns that an interrupt costs beyond the device's time \
-				  */
-#define WORKER_DEVICE_POLL 4	 /* waiting for a device: a quarter of the budget */
+#define WORKER_IDLE_ROUNDS 512 /* without work, then armed */
+#define WORKER_DEVICE_WAKE                                                          \
+	10000		     /* ns that an interrupt costs beyond the device's time \
+			      */
+#define WORKER_DEVICE_POLL 4 /* waiting for a device: a quarter of the budget */
 
 struct worker_call {
 	void (*fn)(void *arg);
@@ -41,6 +42,7 @@ struct blkworker {
 	uint64_t now;
 	int inflight;
 	struct worker_client *active, *armed, *flush;
+	uint64_t timer;		    /* the first wake_at of an armed client; 0: none */
 	struct adapt guest, device; /* waiting for requests; for completions */
 	bool held;		    /* SQEs that the sleep may send */
 	bool stop;
@@ -143,6 +145,8 @@ static bool client_arm(struct blkworker *w, struct worker_client *c)
 	client_unlink(c);
 	c->active = false;
 	client_link(&w->armed, c);
+	if (c->wake_at && (!w->timer || c->wake_at < w->timer))
+		w->timer = c->wake_at;
 	return true;
 }
 
@@ -184,22 +188,21 @@ static int worker_run_clients(struct blkworker *w)
 	return total;
 }
 
-/* Armed clients whose time has come are active again. Returns the next time. */
-static uint64_t worker_timers(struct blkworker *w)
+/* Armed clients whose time has come are active again. */
+static void worker_timers(struct blkworker *w)
 {
-	uint64_t first = 0;
 	struct worker_client *c, *next;
 
+	w->timer = 0;
 	for (c = w->armed; c; c = next) {
 		next = c->next;
 		if (!c->wake_at)
 			continue;
 		if (c->wake_at <= w->now)
 			worker_client_wake(w, c);
-		else if (!first || c->wake_at < first)
-			first = c->wake_at;
+		else if (!w->timer || c->wake_at < w->timer)
+			w->timer = c->wake_at;
 	}
-	return first;
 }
 
 /* ------------------------------------------------------------------ calls */
@@ -284,7 +287,6 @@ static void worker_sleep(struct blkworker *w)
 	struct worker_client *c, *next;
 	struct __kernel_timespec ts;
 	struct io_uring_cqe *cqe;
-	uint64_t wake;
 
 	for (c = w->active; c; c = next) {
 		next = c->next;
@@ -293,13 +295,13 @@ static void worker_sleep(struct blkworker *w)
 	if (w->active)
 		return;
 	worker_flush(w);
-	wake = worker_timers(w);
+	worker_timers(w);
 	if (w->active)
 		return;
-	ts.tv_sec = (long long)((wake - w->now) / 1000000000u);
-	ts.tv_nsec = (long long)((wake - w->now) % 1000000000u);
+	ts.tv_sec = (long long)((w->timer - w->now) / 1000000000u);
+	ts.tv_nsec = (long long)((w->timer - w->now) % 1000000000u);
 	/* an error is a time-out, a signal, or told by the CQEs */
-	(void)io_uring_submit_and_wait_timeout(&w->ring, &cqe, 1, wake ? &ts : NULL,
+	(void)io_uring_submit_and_wait_timeout(&w->ring, &cqe, 1, w->timer ? &ts : NULL,
 					       NULL);
 }
 
@@ -331,6 +333,8 @@ static void worker_loop(struct blkworker *w)
 			worker_run_calls(w);
 		if (w->stop) /* the call's event may be merged with an earlier one */
 			break;
+		if (w->timer && w->timer <= w->now)
+			worker_timers(w);
 		work = worker_reap(w);
 		work += worker_run_clients(w);
 		worker_flush(w);
