@@ -159,6 +159,27 @@ static void blkq_poll_channel(struct blkq *q)
 	q->ch_polled = true;
 }
 
+/* ---------------------------------------------------------------- regions */
+
+void blkq_new_region(struct blkq *q, void *addr)
+{
+	void *base;
+	size_t len;
+
+	for (uint32_t i = 0; i < q->nr_regions; i++)
+		if ((uintptr_t)addr - (uintptr_t)q->region_base[i] < q->region_len[i]) {
+			q->last_region = i;
+			return;
+		}
+	if (q->nr_regions == BLKQ_MAX_REGIONS ||
+	    gnttab_region(q->mapper, addr, &base, &len))
+		return;
+	q->last_region = q->nr_regions;
+	q->region_base[q->nr_regions] = base;
+	q->region_len[q->nr_regions++] = len;
+	q->dev->ops->mem_add(q->dq, base, len);
+}
+
 /* ------------------------------------------------------------------- life */
 
 /* The last thing a stopping queue does on its worker. */

@@ -140,6 +140,11 @@ void blkq_free(struct blkq *q);
 /* Tells the queue the disk's new size. */
 void blkq_resize(struct blkq *q, uint64_t bytes);
 
+/* ---- blkq.c, for blkreq.c ---- */
+
+/* A page of a stretch of memory that the driver has not been told of. */
+void blkq_new_region(struct blkq *q, void *addr);
+
 /* ---- blkreq.c, for blkq.c ---- */
 
 /* Takes one request off the ring and carries it as far as it goes now. Returns
