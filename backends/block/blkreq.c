@@ -405,13 +405,13 @@ static int16_t blkreq_prepare_discard(struct blkreq *req, const struct blkif_req
 {
 	struct blkq *q = req->q;
 
-	req->io.secure = r->flag & BLKIF_DISCARD_SECURE;
-	if (!q->cfg.discard || (req->io.secure && !q->dev->info.discard_secure))
+	if (!q->cfg.discard)
 		return BLKIF_RSP_EOPNOTSUPP;
 	if (q->dev->info.readonly || r->nr_sectors > UINT64_MAX / BLKIF_SECTOR_SIZE ||
 	    blkreq_check_range(req, r->sector_number, r->nr_sectors * BLKIF_SECTOR_SIZE))
 		return BLKIF_RSP_ERROR;
 	req->data_op = BLKDRV_DISCARD;
+	req->io.secure = (r->flag & BLKIF_DISCARD_SECURE) && q->dev->info.discard_secure;
 	blkq_count(q, BLKQ_DISCARDS, 1);
 	if (r->nr_sectors)
 		req->steps = BLKREQ_DATA;

@@ -324,23 +324,6 @@ static void test_round_is_bounded(void **state)
 	rig_end();
 }
 
-/* A secure discard is one, or is refused; it is not a plain one. */
-static void test_secure_discard_refused(void **state)
-{
-	struct blkif_req r = { .operation = BLKIF_OP_DISCARD, .nr_sectors = 8 };
-
-	(void)state;
-	rig_start(NULL);
-	blkif_put_request(&rig.ring, BLKIF_ABI_NATIVE, &r);
-	push();
-	assert_int_equal(answers(1, BLKIF_RSP_OKAY), 1);
-	r.flag = BLKIF_DISCARD_SECURE;
-	blkif_put_request(&rig.ring, BLKIF_ABI_NATIVE, &r);
-	push();
-	assert_int_equal(answers(1, BLKIF_RSP_EOPNOTSUPP), 1);
-	rig_end();
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -349,7 +332,6 @@ int main(void)
 		cmocka_unit_test(test_no_room_after_idle),
 		cmocka_unit_test(test_throttled_flushes),
 		cmocka_unit_test(test_round_is_bounded),
-		cmocka_unit_test(test_secure_discard_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
