@@ -162,12 +162,12 @@ static void aio_complete(struct aio_queue *aq, const struct io_event *ev)
 	int ret = rawxfer_took(&aq->rq, s->io, &s->x, (int)(long)ev->res);
 
 	aq->inflight--;
+	/* no bounce buffer: one that had none came back short, and is not aligned
+	 * any more */
+	if (ret > 0 && aio_prepare(aq, s))
+		ret = -EIO;
 	if (ret <= 0)
 		aio_finish(aq, s, ret);
-	else
-		/* cannot fail: a bounce buffer, if one is needed, was given
-		 * back just now */
-		(void)aio_prepare(aq, s);
 }
 
 static int aio_reap_ring(struct aio_queue *aq)

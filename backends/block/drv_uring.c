@@ -95,12 +95,12 @@ static void uring_cqe(struct worker_op *op, int res, uint32_t flags)
 	int ret = rawxfer_took(&u->uq->rq, uring_io(u), &u->x, res);
 
 	(void)flags;
+	/* no bounce buffer: one that had none came back short, and is not aligned
+	 * any more */
+	if (ret > 0 && uring_send(u))
+		ret = -EIO;
 	if (ret <= 0)
 		blkdrv_done(uring_io(u), ret);
-	else
-		/* cannot fail: a bounce buffer, if one is needed, was given
-		 * back just now */
-		(void)uring_send(u);
 }
 
 /*

@@ -42,13 +42,16 @@ static uint8_t *rawbounce_mem(const struct rawbounce *b, const struct rawxfer *x
 	return (uint8_t *)b->mem + (x->bounce - 1u) * BOUNCE_SIZE;
 }
 
-static bool rawbounce_needed(const struct rawbounce *b, const struct rawpiece *piece)
+/* Does anything that is left of the I/O need one? Later pieces as well: it is
+ * the first that can wait for a buffer, and those behind it take it over. */
+static bool rawbounce_needed(const struct rawbounce *b, const struct blkdrv_io *io,
+			     const struct rawxfer *x)
 {
 	uintptr_t base = 0, len = 0;
 
-	for (unsigned i = 0; i < piece->iovcnt; i++) {
-		base |= (uintptr_t)piece->iov[i].iov_base;
-		len |= piece->iov[i].iov_len;
+	for (unsigned i = x->pos; i < io->iovcnt; i++) {
+		base |= (uintptr_t)io->iov[i].iov_base;
+		len |= io->iov[i].iov_len;
 	}
 	return (base & b->mem_mask) || (len & b->len_mask);
 }
@@ -122,7 +125,7 @@ int rawxfer_next(struct rawqueue *rq, struct blkdrv_io *io, struct rawxfer *x,
 		piece->iov = &piece->one;
 	}
 	x->asked = (uint32_t)sum;
-	if (rq->bounce && rawbounce_needed(rq->bounce, piece))
+	if (rq->bounce && rawbounce_needed(rq->bounce, io, x))
 		return rawbounce_take(rq->bounce, io, x, piece);
 	return 0;
 }
