@@ -42,6 +42,7 @@ struct xenbus_device *xenbus_first(const struct xenbus *bus)
  */
 #define XENBUS_MARK	  "backend-instance"
 #define XENBUS_LOG_BUDGET 50 /* lines about one device */
+#define XENBUS_ROUND	  64 /* events: then whatever else the loop has */
 
 /* ------------------------------------------------------------------- keys */
 
@@ -406,7 +407,7 @@ static void xenbus_frontend_event(struct xenbus *bus, const char *token)
 void xenbus_poll(struct xenbus *bus)
 {
 	char *path, *token;
-	int err;
+	int err, left = XENBUS_ROUND;
 
 	if (!bus->source)
 		return;
@@ -415,15 +416,18 @@ void xenbus_poll(struct xenbus *bus)
 			bus->rescan = false;
 			xenbus_scan(bus);
 		}
-		while (!(err = xenstore_next_event(bus->plat, &path, &token))) {
+		while (left && !(err = xenstore_next_event(bus->plat, &path, &token))) {
 			if (!strcmp(token, "be"))
 				xenbus_backend_event(bus, path);
 			else
 				xenbus_frontend_event(bus, token);
 			free(path);
+			left--;
 		}
-	} while (err == -EAGAIN && bus->rescan);
-	if (err != -EAGAIN) {
+		/* a guest may write faster than we read: what is left keeps
+		 * xenstore_fd() readable */
+	} while (bus->rescan && (!left || err == -EAGAIN));
+	if (left && err != -EAGAIN) {
 		evloop_del(bus->source);
 		bus->source = NULL;
 		bus->lost(bus->drv.arg);

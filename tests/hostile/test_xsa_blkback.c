@@ -207,6 +207,41 @@ static void test_xsa_349_rewritten_state(void **state)
 	neighbour(10);
 }
 
+struct writer {
+	pthread_t thread;
+	_Atomic bool stop;
+};
+
+static void *rewrite(void *arg)
+{
+	struct writer *w = arg;
+
+	while (!atomic_load(&w->stop))
+		(void)xenstore_write(rb.fe, XENSTORE_NO_TX,
+				     "/local/domain/2/device/vbd/51712/state", "4");
+	return NULL;
+}
+
+/* While it is being rewritten, other disks' events are heard. */
+static void test_xsa_349_others_are_heard(void **state)
+{
+	struct writer w[4] = { 0 };
+	bool closed;
+
+	(void)state;
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(pthread_create(&w[i].thread, NULL, rewrite, &w[i]), 0);
+	usleep(50000);
+	atomic_store(&good.ring.r.shared->req_prod, good.ring.req_prod_pub + 1000);
+	evtchn_notify(good.ch);
+	closed = rawback_wait_state(&rb, NEIGHBOUR, XenbusStateClosed);
+	for (int i = 0; i < 4; i++) {
+		atomic_store(&w[i].stop, true);
+		pthread_join(w[i].thread, NULL);
+	}
+	assert_true(closed);
+}
+
 /* Connect and disconnect, faster than the backend can follow. */
 static void test_xsa_350_state_flips(void **state)
 {
@@ -306,6 +341,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_xsa_331_332_event_storm, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_xsa_349_rewritten_state, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_xsa_349_others_are_heard, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_xsa_350_state_flips, setup,
 						teardown),
