@@ -27,6 +27,14 @@ static int log_level_from_env(void)
 	return LOG_WARN;
 }
 
+/* What a peer wrote stands in lines: it must not make lines, or move cursors. */
+static void log_clean(char *s, int n)
+{
+	for (int i = 0; i < n; i++)
+		if ((unsigned char)s[i] < ' ' || s[i] == 0x7f)
+			s[i] = '?';
+}
+
 void log_line(enum log_level level, const char *fmt, ...)
 {
 	char buf[1024];
@@ -46,6 +54,7 @@ void log_line(enum log_level level, const char *fmt, ...)
 	n += m;
 	if (n > (int)sizeof(buf) - 2)
 		n = (int)sizeof(buf) - 2;
+	log_clean(buf, n);
 	buf[n++] = '\n';
 	/* cannot fail: a log line that nobody can take is lost */
 	(void)!write(STDERR_FILENO, buf, (size_t)n);
