@@ -12,29 +12,31 @@
 
 #include "frontends/blkfront.h"
 
-#define BOUNCE_PAGES 1024u /* 4 MiB a channel; the most that uint16_t counts is more */
+#define BOUNCE_PAGES 1024u /* 4 MiB a channel at most; uint16_t counts more */
 
 static int bounce_init(struct channel *ch)
 {
 	struct bounce *b = &ch->bounce;
+	uint32_t n = ch->nr_slots * ch->lim.max_segments;
 	int err;
 
-	b->next = malloc(BOUNCE_PAGES * sizeof(*b->next));
+	if (n > BOUNCE_PAGES)
+		n = BOUNCE_PAGES;
+	b->next = malloc(n * sizeof(*b->next));
 	if (!b->next)
 		return -ENOMEM;
-	err = gnttab_arena_new(ch->disk->plat, ch->disk->xb.backend_id, BOUNCE_PAGES,
-			       false, &b->arena);
+	err = gnttab_arena_new(ch->disk->plat, ch->disk->xb.backend_id, n, false,
+			       &b->arena);
 	if (err) {
 		free(b->next);
 		b->next = NULL;
 		b->arena = NULL;
 		return err;
 	}
-	for (uint32_t i = 0; i < BOUNCE_PAGES; i++)
-		b->next[i] =
-			(uint16_t)(i + 1 < BOUNCE_PAGES ? i + 1 : BLKFRONT_BOUNCE_NONE);
+	for (uint32_t i = 0; i < n; i++)
+		b->next[i] = (uint16_t)(i + 1 < n ? i + 1 : BLKFRONT_BOUNCE_NONE);
 	b->free = 0;
-	b->nr_free = BOUNCE_PAGES;
+	b->nr_free = n;
 	return 0;
 }
 

@@ -227,7 +227,9 @@ void disk_set_state(struct tandem_disk *d, enum channel_state state, int err)
 		struct channel *ch = &d->channels[i];
 
 		qlock_lock(&ch->lock);
-		ch->state = state;
+		/* only what runs can run out */
+		if (state != CH_DRAIN || ch->state == CH_RUN)
+			ch->state = state;
 		if (state == CH_DEAD)
 			ch->dead_err = err;
 		if (err)

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A hostile backend against libtandem. The input is a program of it: keys and
+ * states it writes, what it does to the shared pages, and between that what the
+ * caller and the control thread do. All on one thread, over the platform in
+ * memory; disk_step() stands for the control thread.
+ *
+ * Checked besides memory errors: every I/O that was taken comes back, once.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "frontends/blkfront.h"
+#include "hv/base/log.h"
+#include "tests/lib/memplat.h"
+
+#define BE_DIR	 "/local/domain/1/backend/vbd/2/51712/"
+#define FE_DIR	 "/local/domain/2/device/vbd/51712/"
+#define MAX_IOS	 64
+#define IO_BYTES (128u << 10)
+#define MAX_OPS	 2000
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+struct input {
+	const uint8_t *p;
+	size_t left;
+};
+
+struct fuzz {
+	struct input in;
+	struct memhv *hv;
+	struct plat *be;
+	struct tandem_disk *disk;
+	struct tandem_io io[MAX_IOS];
+	bool busy[MAX_IOS];
+	unsigned nr_busy;
+	uint8_t *heap, *pool;
+};
+
+static uint8_t byte(struct input *in)
+{
+	if (!in->left)
+		return 0;
+	in->left--;
+	return *in->p++;
+}
+
+static uint32_t word(struct input *in)
+{
+	uint32_t w = byte(in);
+
+	w |= (uint32_t)byte(in) << 8;
+	w |= (uint32_t)byte(in) << 16;
+	return w | (uint32_t)byte(in) << 24;
+}
+
+/* --------------------------------------------------------------- the backend */
+
+static void key(struct fuzz *f, const char *name, const char *value)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), BE_DIR "%s", name);
+	if (value)
+		(void)xenstore_write(f->be, XENSTORE_NO_TX, path, value);
+	else
+		(void)xenstore_rm(f->be, XENSTORE_NO_TX, path);
+}
+
+static void key_number(struct fuzz *f, const char *name, unsigned long long n)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%llu", n);
+	key(f, name, text);
+}
+
+/* One of the keys that a frontend reads: a number, text, or gone. */
+static void op_key(struct fuzz *f)
+{
+	static const char *const names[] = {
+		"sectors",
+		"sector-size",
+		"physical-sector-size",
+		"info",
+		"max-ring-page-order",
+		"max-ring-pages",
+		"multi-queue-max-queues",
+		"feature-max-indirect-segments",
+		"feature-persistent",
+		"feature-flush-cache",
+		"feature-barrier",
+		"feature-discard",
+		"discard-secure",
+		"discard-granularity",
+		"discard-alignment",
+		"online",
+	};
+	const char *name = names[byte(&f->in) % 16];
+	uint8_t kind = byte(&f->in);
+	char text[8] = "";
+
+	if (kind < 64)
+		key_number(f, name, kind);
+	else if (kind < 128)
+		key_number(f, name, UINT64_C(1) << (kind - 64));
+	else if (kind < 200)
+		key_number(f, name, word(&f->in));
+	else if (kind < 220)
+		key(f, name, NULL);
+	else {
+		for (unsigned i = 0; i < kind % 7u; i++)
+			text[i] = (char)(byte(&f->in) | 1);
+		key(f, name, text);
+	}
+}
+
+static struct channel *some_channel(struct fuzz *f)
+{
+	struct channel *ch = &f->disk->channels[byte(&f->in) % f->disk->max_channels];
+
+	return ch->ring_pages ? ch : NULL;
+}
+
+/* Four bytes anywhere in the shared pages. */
+static void op_poke(struct fuzz *f)
+{
+	struct channel *ch = some_channel(f);
+	uint32_t at = word(&f->in), value = word(&f->in);
+
+	if (!ch)
+		return;
+	at %= at & 0x80000000u ? 64 : ch->ring_pages->nr_pages * 4096 - 3;
+	memcpy(ch->ring_pages->pages + at, &value, sizeof(value));
+}
+
+/* Moves the response producer by a little, or by anything. */
+static void op_produce(struct fuzz *f)
+{
+	struct channel *ch = some_channel(f);
+	uint8_t by = byte(&f->in);
+	uint32_t n = by == 255 ? word(&f->in) : by;
+
+	if (ch)
+		atomic_fetch_add(&ch->ring.r.shared->rsp_prod, n);
+}
+
+static void put_response(struct channel *ch, uint64_t id, uint8_t op, int16_t status)
+{
+	ring_idx_t prod = atomic_load(&ch->ring.r.shared->rsp_prod);
+	uint8_t *slot = ring_slot(&ch->ring.r, prod);
+
+	memcpy(slot, &id, 8);
+	slot[8] = op;
+	memcpy(slot + 10, &status, 2);
+	atomic_store(&ch->ring.r.shared->rsp_prod, prod + 1);
+}
+
+/* A right answer to something in flight, or one with a field changed. */
+static void op_answer(struct fuzz *f)
+{
+	struct channel *ch = some_channel(f);
+	uint8_t how = byte(&f->in);
+	uint32_t id = byte(&f->in);
+	int16_t status = 0;
+
+	if (!ch || !ch->nr_slots)
+		return;
+	id %= ch->nr_slots;
+	for (uint32_t i = 0; i < ch->nr_slots && !ch->shadow[id].io; i++)
+		id = (id + 1) % ch->nr_slots;
+	if (how & 1)
+		status = (int16_t) - (how >> 6);
+	if (how & 16)
+		id ^= word(&f->in);
+	put_response(ch, id,
+		     how & 32 ? byte(&f->in) : ch->shadow[id < ch->nr_slots ? id : 0].op,
+		     status);
+}
+
+/* ----------------------------------------------------------------- the caller */
+
+static void op_submit(struct fuzz *f)
+{
+	struct tandem_queue *q = &f->disk->queues[byte(&f->in) % f->disk->nr_all];
+	uint8_t how = byte(&f->in);
+	uint32_t where = word(&f->in);
+	unsigned i;
+
+	for (i = 0; i < MAX_IOS && f->busy[i]; i++)
+		;
+	if (i == MAX_IOS)
+		return;
+	f->io[i] = (struct tandem_io){
+		.op = (enum tandem_op)(how & 3),
+		.secure = how & 4,
+		.len = how & 8 ? (where >> 20) * 512 : (where >> 28) * 512,
+		.offset = (uint64_t)(where & 0xfffff) * (how & 16 ? 1 : 512),
+		.buf = (how & 32  ? f->heap
+			: f->pool ? f->pool
+				  : f->heap) +
+		       (how & 64 ? where % 4096 : where % 8 * 512),
+		.user = &f->busy[i],
+	};
+	if (f->io[i].len > IO_BYTES - 4096)
+		f->io[i].len = IO_BYTES - 4096;
+	if (tandem_submit(q, &f->io[i]))
+		return;
+	f->busy[i] = true;
+	f->nr_busy++;
+}
+
+static void take(struct fuzz *f, struct tandem_io **done, int n)
+{
+	for (int i = 0; i < n; i++) {
+		bool *busy = done[i]->user;
+
+		if (!*busy)
+			abort(); /* it came back twice */
+		*busy = false;
+		f->nr_busy--;
+	}
+}
+
+static void op_poll(struct fuzz *f)
+{
+	struct tandem_queue *q = &f->disk->queues[byte(&f->in) % f->disk->nr_all];
+	uint8_t how = byte(&f->in);
+	struct tandem_io *done[MAX_IOS];
+	unsigned max = 1 + how % MAX_IOS;
+
+	if (how & 128)
+		take(f, done, tandem_wait(q, done, 1, max, 0));
+	else
+		take(f, done, tandem_poll(q, done, max));
+	if (how & 64)
+		(void)tandem_queue_arm(q);
+}
+
+/* What the control thread would do. False: the disk is lost. */
+static bool op_step(struct fuzz *f)
+{
+	struct tandem_disk *d = f->disk;
+	int err = xenbus_drain_events(&d->xb);
+
+	if (err >= 0)
+		err = atomic_load(&d->broken) ? -EPROTO : disk_step(d);
+	if (err)
+		disk_die(d, err);
+	if (!err && !f->pool && d->opened)
+		f->pool = tandem_alloc(d, IO_BYTES);
+	return !err;
+}
+
+/* ----------------------------------------------------------------------- main */
+
+static void start(struct fuzz *f)
+{
+	const struct tandem_opts opts = { .queues = 1 + byte(&f->in) % 4,
+					  .depth = 32,
+					  .max_segments = 20,
+					  .pool_bytes = IO_BYTES,
+					  .poll_us = TANDEM_POLL_NEVER,
+					  .readonly = byte(&f->in) & 1 };
+	struct plat *fe;
+
+	f->hv = memhv_new();
+	(void)memplat_open(f->hv, 1, &f->be);
+	key(f, "online", "1");
+	key(f, "sectors", "8192");
+	key(f, "multi-queue-max-queues", "2");
+	key(f, "feature-max-indirect-segments", "32");
+	key(f, "feature-flush-cache", "1");
+	key(f, "feature-discard", "1");
+	key(f, "state", "1");
+	(void)xenstore_write(f->be, XENSTORE_NO_TX, FE_DIR "backend",
+			     "/local/domain/1/backend/vbd/2/51712");
+	(void)xenstore_write(f->be, XENSTORE_NO_TX, FE_DIR "backend-id", "1");
+	(void)xenstore_write(f->be, XENSTORE_NO_TX, FE_DIR "state", "1");
+	(void)memplat_open(f->hv, 2, &fe);
+	if (disk_prepare_plat(fe, "xvda", &opts, &f->disk))
+		abort();
+}
+
+static void run(struct fuzz *f)
+{
+	bool alive = true;
+
+	for (unsigned n = 0; alive && f->in.left && n < MAX_OPS; n++) {
+		switch (byte(&f->in) % 10) {
+		case 0:
+			key_number(f, "state", byte(&f->in) % 10);
+			break;
+		case 1:
+			op_key(f);
+			break;
+		case 2:
+			alive = op_step(f);
+			break;
+		case 3:
+			op_submit(f);
+			break;
+		case 4:
+			tandem_kick(&f->disk->queues[byte(&f->in) % f->disk->nr_all]);
+			break;
+		case 5:
+			op_poll(f);
+			break;
+		case 6:
+			op_poke(f);
+			break;
+		case 7:
+			op_produce(f);
+			break;
+		case 8:
+			op_answer(f);
+			break;
+		case 9: /* InitWait, publish, Connected: the way in */
+			key_number(f, "state", byte(&f->in) & 1 ? 4 : 2);
+			alive = op_step(f);
+			break;
+		}
+	}
+	if (alive)
+		disk_die(f->disk, -ENODEV);
+}
+
+static void finish(struct fuzz *f)
+{
+	struct tandem_io *done[MAX_IOS];
+
+	for (unsigned i = 0; i < f->disk->nr_all; i++) {
+		take(f, done, tandem_poll(&f->disk->queues[i], done, MAX_IOS));
+		if (tandem_inflight(&f->disk->queues[i]))
+			abort();
+	}
+	if (f->nr_busy)
+		abort(); /* an I/O was lost */
+	tandem_close(f->disk);
+	plat_close(f->be);
+	memhv_free(f->hv);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct fuzz f;
+	uint8_t *heap = f.heap ? f.heap : malloc(IO_BYTES);
+
+	log_set_level(LOG_ERROR);
+	memset(&f, 0, sizeof(f));
+	f.heap = heap;
+	f.in = (struct input){ data, size };
+	start(&f);
+	run(&f);
+	finish(&f);
+	return 0;
+}
