@@ -296,3 +296,48 @@ size_t hb_length(struct handback *hb, const struct blkif_req *req)
 	}
 	return sectors * 512;
 }
+
+/* ---------------------------------------------------------------- the caller */
+
+void hb_submit(struct handback *hb, struct tandem_io *io, uint64_t sector, void *buf)
+{
+	struct tandem_queue *q = tandem_queue(hb->disk, 0);
+
+	*io = (struct tandem_io){
+		.op = TANDEM_READ, .buf = buf, .len = 4096, .offset = sector * 512
+	};
+	assert_int_equal(tandem_submit(q, io), 0);
+	assert_int_equal(tandem_kick(q), 0);
+}
+
+int hb_finish(struct handback *hb, struct tandem_io *io)
+{
+	struct tandem_io *done[1];
+
+	assert_int_equal(tandem_wait(tandem_queue(hb->disk, 0), done, 1, 1, 5000000), 1);
+	assert_ptr_equal(done[0], io);
+	return io->result;
+}
+
+void hb_check_works(struct handback *hb)
+{
+	uint8_t *buf = tandem_alloc(hb->disk, 4096);
+	struct blkif_req req;
+	struct tandem_io io;
+
+	assert_non_null(buf);
+	hb_submit(hb, &io, 8, buf);
+	assert_true(hb_take(hb, 0, &req));
+	hb_okay(hb, 0, &req);
+	assert_int_equal(hb_finish(hb, &io), 0);
+	tandem_free(hb->disk, buf);
+}
+
+void hb_again(struct handback *hb)
+{
+	hb_drop(hb);
+	hb_state(hb, XenbusStateClosed);
+	tandem_close(hb->disk);
+	hb->disk = NULL;
+	hb_state(hb, XenbusStateInitialising);
+}

@@ -82,4 +82,13 @@ size_t hb_length(struct handback *hb, const struct blkif_req *req);
 /* The granted page. */
 uint8_t *hb_page(struct handback *hb, grant_ref_t ref);
 
+/* One read of 4 KiB on queue 0, shown to the backend. */
+void hb_submit(struct handback *hb, struct tandem_io *io, uint64_t sector, void *buf);
+/* Waits for it; its result. */
+int hb_finish(struct handback *hb, struct tandem_io *io);
+/* A disk that behaves does one I/O. */
+void hb_check_works(struct handback *hb);
+/* The connection ends, the disk is closed; the backend is as at the start. */
+void hb_again(struct handback *hb);
+
 #endif
