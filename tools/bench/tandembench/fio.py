@@ -12,7 +12,8 @@ def command(point, engine, seconds, files=None):
     """engine: list of options that name the engine and the file(s)."""
     cmd = ["fio", "--output-format=json", "--time_based", f"--runtime={seconds}",
            f"--rw={point.rw}", f"--bs={point.bs}", f"--iodepth={point.qd}",
-           "--norandommap", "--randrepeat=1", "--group_reporting=0"]
+           "--norandommap", "--randrepeat=1", "--group_reporting=0",
+           "--verify_state_save=0"]
     if point.batch > 1:
         cmd += [f"--iodepth_batch_submit={point.batch}", "--iodepth_batch_complete_min=1",
                 f"--iodepth_batch_complete_max={point.qd}"]
@@ -83,4 +84,4 @@ def run(point, engine, seconds, env=None, files=None, cpus=None):
 def fill(engine, size, env=None):
     """Writes the whole device once."""
     procs.run(["fio", "--name=fill", "--rw=write", "--bs=256k", "--iodepth=8",
-               f"--size={size}", "--randrepeat=1"] + engine, env, timeout=300)
+               f"--size={size}", "--randrepeat=1", "--verify_state_save=0"] + engine, env, timeout=300)
