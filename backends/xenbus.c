@@ -205,9 +205,10 @@ void xenbus_device_free(struct xenbus_device *dev)
 
 	for (p = &dev->bus->devices; *p && *p != dev; p = &(*p)->next)
 		;
-	if (*p)
+	if (*p) {
 		*p = dev->next;
-	dev->bus->rescan = true;
+		dev->bus->rescan = true;
+	}
 	if (dev->fe_path) {
 		cleanup_free char *path = xenbus_path(dev->fe_path, "state");
 
@@ -254,6 +255,7 @@ static int xenbus_device_init(struct xenbus *bus, struct xenbus_device *dev, dom
 {
 	cleanup_free char *path = NULL;
 	char token[64];
+	int err;
 
 	dev->bus = bus;
 	dev->frontend = fe;
@@ -273,7 +275,15 @@ static int xenbus_device_init(struct xenbus *bus, struct xenbus_device *dev, dom
 	}
 	path = xenbus_path(dev->fe_path, "state");
 	snprintf(token, sizeof(token), "fe/%u/%u", fe, devid);
-	return path ? xenstore_watch(bus->plat, path, token) : -ENOMEM;
+	if (!path)
+		return -ENOMEM;
+	err = xenstore_watch(bus->plat, path, token);
+	if (!err)
+		err = xenbus_printf(dev, XENSTORE_NO_TX, XENBUS_MARK, "%d",
+				    (int)getpid());
+	if (err && err != -ENOENT) /* removed meanwhile */
+		log_warn("%s: cannot be taken: %s", dev->path, strerror(-err));
+	return err;
 }
 
 static void xenbus_probe(struct xenbus *bus, domid_t fe, uint32_t devid)
@@ -290,7 +300,6 @@ static void xenbus_probe(struct xenbus *bus, domid_t fe, uint32_t devid)
 	}
 	dev->next = bus->devices;
 	bus->devices = dev;
-	(void)xenbus_printf(dev, XENSTORE_NO_TX, XENBUS_MARK, "%d", (int)getpid());
 	xenbus_refresh(dev);
 	bus->drv.start(dev);
 }
