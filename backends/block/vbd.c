@@ -249,8 +249,12 @@ static void vbd_update_idle(struct vbd *vbd)
 			 d->state == XenbusStateInitialised)
 			vbd_connect(vbd);
 		break;
-	case XenbusStateClosing:
 	case XenbusStateClosed:
+		/* also one that never connected; it starts anew by Initialising */
+		if (d->state >= XenbusStateInitWait)
+			(void)xenbus_switch(d, XenbusStateClosed);
+		break;
+	case XenbusStateClosing:
 	case XenbusStateUnknown:
 		if (d->state > XenbusStateInitWait)
 			(void)xenbus_switch(d, XenbusStateClosed);

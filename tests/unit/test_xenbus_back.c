@@ -38,10 +38,29 @@ static void test_foreign_frontend(void **state)
 	rawback_stop(&rb);
 }
 
+/* A frontend that closes before it connected is followed, as one that did. */
+static void test_closed_before_connected(void **state)
+{
+	struct rawfront rf;
+
+	(void)state;
+	rawback_start(&rb, NULL);
+	rawback_attach(&rb, RF_DEVID, "ram", "1M", "w", NULL);
+	assert_true(rawback_wait_state(&rb, RF_DEVID, XenbusStateInitWait));
+	rawback_fe_write(&rb, RF_DEVID, "state", "6");
+	assert_true(rawback_wait_state(&rb, RF_DEVID, XenbusStateClosed));
+	rawback_fe_write(&rb, RF_DEVID, "state", "1");
+	assert_true(rawfront_connect(&rf, &rb, RF_DEVID, BLKIF_ABI_NATIVE, 0, false));
+	rawfront_close(&rf);
+	rawback_detach(&rb, RF_DEVID);
+	rawback_stop(&rb);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_foreign_frontend),
+		cmocka_unit_test(test_closed_before_connected),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
