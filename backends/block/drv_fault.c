@@ -3,14 +3,16 @@
  * A driver around another one that fails and delays on purpose, for tests:
  * options say which of its I/Os (fault_plan.c). Errors come without the inner
  * driver being asked; a torn write lets it write only some of the sectors
- * first. Delays are timeouts of the worker's io_uring, and come before the
- * answer, when the inner driver has done its work.
+ * first. With log=FILE everything but reads is written down (fault_log.c). Delays are
+ * timeouts of the worker's io_uring, and come before the answer, when the inner driver
+ * has done its work.
  */
 #include "backends/block/drv_fault.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "backends/block/drivers.h"
 #include "backends/block/worker.h"
@@ -22,6 +24,8 @@ struct fault {
 	struct blkdrv *inner;
 	struct fault_plan plan;
 	struct fault_counts counts;
+	int log_fd; /* -1: none */
+	_Atomic uint64_t log_id;
 };
 
 struct fault_io {
@@ -32,6 +36,7 @@ struct fault_io {
 	struct fault_queue *fq;
 	struct fault_fate fate;
 	int result;
+	uint64_t log_id;
 	struct fault_io *next; /* free, or waiting for the inner driver's room */
 };
 
@@ -87,6 +92,10 @@ static int fault_push(struct fault_queue *fq)
 		fq->waiting = f->next;
 		if (!fq->waiting)
 			fq->tail = &fq->waiting;
+		if (!f->log_id && fq->dev->log_fd >= 0 && f->io.op != BLKDRV_READ) {
+			f->log_id = atomic_fetch_add(&fq->dev->log_id, 1) + 1;
+			fault_log(fq->dev->log_fd, FAULT_LOG_BEGIN, &f->io, f->log_id, 0);
+		}
 		if (fq->ops->submit(fq->inner, &f->io)) {
 			f->next = fq->waiting;
 			fq->waiting = f;
@@ -103,6 +112,8 @@ static void fault_inner_done(struct blkdrv_io *io, int result)
 {
 	struct fault_io *f = (struct fault_io *)io;
 
+	if (f->log_id)
+		fault_log(f->fq->dev->log_fd, FAULT_LOG_END, io, f->log_id, result);
 	f->result = f->fate.error ? f->fate.error : result;
 	fault_answer_in_time(f);
 }
@@ -142,6 +153,7 @@ static int fault_submit(struct blkdrv_queue *q, struct blkdrv_io *io)
 	f->fate = fault_plan_next(&fq->dev->plan, &fq->dev->counts, io,
 				  fq->dev->drv.info.sector_size);
 	f->result = f->fate.error;
+	f->log_id = 0;
 	if (f->fate.torn_len)
 		fault_tear(&f->io, f->fate.torn_len);
 	if (f->fate.error && !f->fate.torn_len) {
@@ -273,11 +285,34 @@ static int fault_open_files(struct blkdrv_params *p)
 		return 0; /* open says what is wrong */
 	ops = fault_inner(&plan, p, &inner);
 	err = ops && ops->open_files ? ops->open_files(&inner) : 0;
+	if (!err && plan.log[0])
+		err = fault_log_open(&plan, &inner);
+	for (int i = 0; err && i < inner.nfds; i++)
+		close(inner.fds[i]);
 	if (!err) {
 		memcpy(p->fds, inner.fds, sizeof(p->fds));
 		p->nfds = inner.nfds;
 	}
 	return err;
+}
+
+/* The log is the last of the descriptors, or opened here where there are none. */
+static int fault_take_log(struct fault *fault, const struct blkdrv_params *p,
+			  struct blkdrv_params *inner, char **why)
+{
+	int err = 0;
+
+	fault->log_fd = -1;
+	if (!fault->plan.log[0])
+		return 0;
+	if (!p->nfds)
+		err = fault_log_open(&fault->plan, inner);
+	if (err) {
+		*why = blkdrv_why("options: log=%s: %s", fault->plan.log, strerror(-err));
+		return err;
+	}
+	fault->log_fd = inner->fds[--inner->nfds];
+	return 0;
 }
 
 static int fault_open(const struct blkdrv_params *p, struct blkdrv **dev, char **why)
@@ -293,19 +328,27 @@ static int fault_open(const struct blkdrv_params *p, struct blkdrv **dev, char *
 	if (err)
 		goto free;
 	ops = fault_inner(&fault->plan, p, &inner);
-	err = -ENOENT;
 	if (!ops) {
+		err = -ENOENT;
 		*why = blkdrv_why("options: inner=%s: no such driver", fault->plan.inner);
 		goto free;
 	}
-	err = ops->open(&inner, &fault->inner, why);
+	err = fault_take_log(fault, p, &inner, why);
 	if (err)
 		goto free;
+	err = ops->open(&inner, &fault->inner, why);
+	if (err)
+		goto close_log;
 	fault->inner->ops = ops;
 	fault->drv.ops = &drv_fault;
 	fault->drv.info = fault->inner->info;
+	if (fault->log_fd >= 0)
+		fault_log(fault->log_fd, FAULT_LOG_OPEN, NULL, 0, 0);
 	*dev = &fault->drv;
 	return 0;
+close_log:
+	if (!p->nfds && fault->log_fd >= 0)
+		close(fault->log_fd);
 free:
 	free(fault);
 	return err;
@@ -316,6 +359,8 @@ static void fault_close(struct blkdrv *dev)
 	struct fault *fault = (struct fault *)dev;
 
 	fault->inner->ops->close(fault->inner);
+	if (fault->log_fd >= 0)
+		close(fault->log_fd);
 	free(fault);
 }
 

@@ -34,6 +34,10 @@ static int fault_option(struct fault_plan *plan, const struct blkopt *o)
 		strcpy(plan->target, o->value);
 		return 0;
 	}
+	if (!strcmp(o->key, "log")) {
+		strcpy(plan->log, o->value);
+		return 0;
+	}
 	if (!strcmp(o->key, "enospc-after"))
 		return blkdrv_parse_size(o->value, &plan->enospc_after);
 	for (size_t i = 0; i < sizeof(fault_numbers) / sizeof(fault_numbers[0]); i++)
@@ -59,7 +63,7 @@ int fault_plan_parse(struct fault_plan *plan, const char *options, char **why)
 				  "and any of target=, read-error=N, write-error=N, "
 				  "flush-error=N, discard-error=N, torn-write=N, "
 				  "delay-us=N, delay-every=N, stuck-every=N, stuck-ms=N, "
-				  "enospc-after=SIZE, seed=N",
+				  "enospc-after=SIZE, seed=N, log=FILE",
 				  o.key, o.value);
 		return ret;
 	}

@@ -8,9 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "backends/block/drv_fault.h"
 #include "tests/lib/blkrig.h"
 
 #define BLOCK 4096u
@@ -230,12 +232,61 @@ static void test_delay(void **state)
 	blkrig_close(stuck);
 }
 
+/* The log has what the inner driver got, in order, and nothing else. */
+static void test_log(void **state)
+{
+	static const uint8_t kinds[] = { FAULT_LOG_OPEN, FAULT_LOG_BEGIN, FAULT_LOG_END,
+					 FAULT_LOG_BEGIN, FAULT_LOG_END };
+	char path[] = "/tmp/tandem-fault-log.XXXXXX", options[128];
+	int fd = mkstemp(path);
+	struct blkdrv_params p = { .driver = "fault", .target = "16M" };
+	struct fault_record r[8];
+	char *why = NULL;
+	uint8_t data[BLOCK];
+	struct blkdrv *dev;
+	struct blkrig rig;
+
+	(void)state;
+	assert_true(fd >= 0);
+	snprintf(options, sizeof(options), "inner=ram,write-error=2,log=%s", path);
+	dev = open_fault(options);
+	unlink(path);
+	blkrig_start(&rig, dev, 0);
+	memset(rig.mem, 0x5a, BLOCK);
+	assert_int_equal(blkrig_one(&rig, BLKDRV_WRITE, BLOCK, rig.mem, BLOCK), 0);
+	assert_int_equal(blkrig_one(&rig, BLKDRV_WRITE, 0, rig.mem, BLOCK), -EIO);
+	assert_int_equal(blkrig_one(&rig, BLKDRV_READ, 0, rig.mem, BLOCK), 0);
+	assert_int_equal(blkrig_one(&rig, BLKDRV_FLUSH, 0, NULL, 0), 0);
+	blkrig_stop(&rig);
+	blkrig_close(dev);
+
+	assert_int_equal(read(fd, r, 2 * sizeof(r[0])), 2 * sizeof(r[0]));
+	assert_int_equal(read(fd, data, BLOCK), BLOCK);
+	assert_int_equal(read(fd, r + 2, 6 * sizeof(r[0])), 3 * sizeof(r[0]));
+	for (unsigned i = 0; i < 5; i++) {
+		assert_int_equal(r[i].magic, FAULT_LOG_MAGIC);
+		assert_int_equal(r[i].kind, kinds[i]);
+		assert_int_equal(r[i].result, 0);
+		assert_int_equal(r[i].id, (i + 1) / 2);
+	}
+	assert_int_equal(r[1].op, BLKDRV_WRITE);
+	assert_int_equal(r[1].offset, BLOCK);
+	assert_int_equal(r[1].len, BLOCK);
+	assert_int_equal(data[0] + data[BLOCK - 1], 2 * 0x5a);
+	assert_int_equal(r[3].op, BLKDRV_FLUSH);
+	close(fd);
+	p.options = "inner=ram,log=/nonexistent/log";
+	assert_int_equal(blkrig_try_open(&p, &dev, &why), -ENOENT);
+	free(why);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bad_options), cmocka_unit_test(test_every_nth),
 		cmocka_unit_test(test_torn_write),  cmocka_unit_test(test_enospc_after),
 		cmocka_unit_test(test_seed),	    cmocka_unit_test(test_delay),
+		cmocka_unit_test(test_log),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
