@@ -101,7 +101,8 @@ static int channel_suspend(struct channel *ch)
 		channel_lose_in_flight(ch);
 	if (!list)
 		err = -ENOMEM;
-	if (ch->state == CH_RUN)
+	/* also of one that drains: its ring goes before it is dead */
+	if (channel_runs(ch))
 		ch->state = CH_SUSPENDED;
 	channel_wake(ch);
 	qlock_unlock(&ch->lock);

@@ -7,9 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "tests/lib/memplat_int.h"
+
+#define MEM_LARGE 256u /* pages */
 
 /* ----------------------------------------------------------------- grants */
 
@@ -18,6 +21,28 @@ static void mem_arena_unlink(struct memhv *hv, struct mem_arena *a)
 	for (unsigned i = 0; i < MEM_ARENAS; i++)
 		if (hv->arena[i] == a)
 			hv->arena[i] = NULL;
+}
+
+/* Zeroed. Large ones get their pages as they are touched: fuzzing is faster. */
+static uint8_t *mem_pages_new(uint32_t nr)
+{
+	size_t len = (size_t)nr * PLAT_PAGE_SIZE;
+	void *p;
+
+	if (nr < MEM_LARGE) {
+		p = aligned_alloc(PLAT_PAGE_SIZE, len);
+		return p ? memset(p, 0, len) : NULL;
+	}
+	p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	return p == MAP_FAILED ? NULL : p;
+}
+
+static void mem_pages_free(uint8_t *p, uint32_t nr)
+{
+	if (nr < MEM_LARGE)
+		free(p);
+	else
+		munmap(p, (size_t)nr * PLAT_PAGE_SIZE);
 }
 
 static int mem_arena_new(struct plat *p, domid_t peer, uint32_t nr, bool ro,
@@ -35,10 +60,9 @@ static int mem_arena_new(struct plat *p, domid_t peer, uint32_t nr, bool ro,
 	a->refs = calloc(nr, sizeof(*a->refs));
 	a->mapped = calloc(nr, sizeof(*a->mapped));
 	a->revoked = calloc(nr, sizeof(*a->revoked));
-	a->a.pages = aligned_alloc(PLAT_PAGE_SIZE, (size_t)nr * PLAT_PAGE_SIZE);
+	a->a.pages = mem_pages_new(nr);
 	if (!a->refs || !a->mapped || !a->revoked || !a->a.pages)
 		abort(); /* a test machine without memory */
-	memset(a->a.pages, 0, (size_t)nr * PLAT_PAGE_SIZE);
 	for (uint32_t i = 0; i < nr; i++)
 		a->refs[i] = gref_make(slot, i + 1);
 	a->owner = p->domid;
@@ -83,7 +107,7 @@ static void mem_arena_release(struct mem_arena *a)
 	free(a->refs);
 	free(a->mapped);
 	free(a->revoked);
-	free(a->a.pages);
+	mem_pages_free(a->a.pages, a->a.nr_pages);
 	free(a);
 }
 
@@ -264,6 +288,19 @@ static int mem_region(struct gnttab_mapper *m, const void *addr, void **base, si
 
 /* --------------------------------------------------------- event channels */
 
+/* Ports are used again, the longest free one first, as long as that is simple. */
+static evtchn_port_t mem_port(struct memhv *hv)
+{
+	const struct mem_evtchn *c;
+
+	do {
+		hv->last_port = hv->last_port % 4000 + 1;
+		for (c = hv->channels; c && c->ch.port != hv->last_port; c = c->next)
+			;
+	} while (c);
+	return hv->last_port;
+}
+
 static int mem_evtchn_new(struct plat *p, domid_t remote, struct mem_evtchn **out)
 {
 	struct memhv *hv = ((struct memplat *)p)->hv;
@@ -273,7 +310,7 @@ static int mem_evtchn_new(struct plat *p, domid_t remote, struct mem_evtchn **ou
 		return -ENOMEM;
 	c->ch.plat = p;
 	c->ch.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	c->ch.port = ++hv->last_port;
+	c->ch.port = mem_port(hv);
 	c->owner = p->domid;
 	c->remote = remote;
 	c->next = hv->channels;
@@ -413,44 +450,4 @@ int memplat_open(struct memhv *hv, domid_t domid, struct plat **p)
 	mem_xs_open(mp);
 	*p = &mp->p;
 	return 0;
-}
-
-struct memhv *memhv_new(void)
-{
-	struct memhv *hv = calloc(1, sizeof(*hv));
-
-	if (hv)
-		pthread_mutex_init(&hv->lock, NULL);
-	return hv;
-}
-
-void memhv_free(struct memhv *hv)
-{
-	mem_xs_free(hv);
-	pthread_mutex_destroy(&hv->lock);
-	free(hv);
-}
-
-unsigned memhv_mapped(struct memhv *hv)
-{
-	unsigned n;
-
-	pthread_mutex_lock(&hv->lock);
-	n = hv->mapped;
-	pthread_mutex_unlock(&hv->lock);
-	return n;
-}
-
-void memhv_fail_map(struct memhv *hv, unsigned n)
-{
-	pthread_mutex_lock(&hv->lock);
-	hv->fail_map = n;
-	pthread_mutex_unlock(&hv->lock);
-}
-
-void memhv_fail_every(struct memhv *hv, unsigned n)
-{
-	pthread_mutex_lock(&hv->lock);
-	hv->fail_every = n;
-	pthread_mutex_unlock(&hv->lock);
 }

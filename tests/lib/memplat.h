@@ -23,6 +23,8 @@ unsigned memhv_mapped(struct memhv *hv);
 void memhv_fail_map(struct memhv *hv, unsigned n);
 /* Every n-th map_refs fails; 0: none. */
 void memhv_fail_every(struct memhv *hv, unsigned n);
+/* How often the bytes stand in pages that the domain has granted. */
+unsigned memhv_search(struct memhv *hv, domid_t owner, const void *what, size_t len);
 /* The domain's connections are lost: -ENOTCONN from xenstore from now on. */
 void memhv_lose(struct memhv *hv, domid_t domid);
 

@@ -20,8 +20,8 @@
 #define RAWBE_FRONT   2u
 #define RAWBE_DEVID   51712u /* xvda */
 #define RAWBE_QUEUES  8u
-#define RAWBE_REFS    4096u
-#define RAWBE_HISTORY 8192u
+#define RAWBE_REFS    1024u
+#define RAWBE_HISTORY 2048u
 
 /* A key of the backend's directory; value NULL removes it. Ends with {0}. */
 struct rawbe_key {

@@ -331,6 +331,27 @@ static void test_detach(void **state)
 	assert_int_equal(tandem_pread(f.disk, buf, 4096, 0), -ENODEV);
 }
 
+/* Several queues on one ring: the rings that there are not do not drain. */
+static void test_detach_fewer_rings(void **state)
+{
+	const struct tandem_opts opts = { .queues = 4 };
+
+	(void)state;
+	rawbe_kill(&f.be);
+	rawbe_again(&f.be, one_queue, frig_props);
+	load(4, 4096, &opts);
+	assert_true(rawbe_wait_seen(&f.be, 32));
+	pthread_mutex_lock(&f.be.lock);
+	rawbe_write(&f.be, "online", "0");
+	rawbe_state(&f.be, XenbusStateClosing);
+	for (unsigned i = 0; i < 32; i++)
+		rawbe_answer(&f.be, 0, seen(i)->id, BLKIF_OP_WRITE, 0);
+	f.be.answer = -1;
+	pthread_mutex_unlock(&f.be.lock);
+	all_done(4, 0);
+	assert_true(rawbe_wait_front(&f.be, XenbusStateClosed));
+}
+
 static void test_directory_removed(void **state)
 {
 	(void)state;
@@ -432,6 +453,7 @@ int main(void)
 		TEST(test_other_sectors),
 		TEST(test_gone_for_too_long),
 		TEST(test_detach),
+		TEST(test_detach_fewer_rings),
 		TEST(test_directory_removed),
 		TEST(test_hypervisor_lost),
 		TEST(test_event_loop_over_loss),
