@@ -12,6 +12,7 @@
 
 #include "frontends/vdev.h"
 #include "hv/base/cleanup.h"
+#include "hv/base/num.h"
 
 #define POOL_DEFAULT	     (16u << 20)
 #define POLL_US_DEFAULT	     100
@@ -157,11 +158,18 @@ static int no_such_device(struct tandem_disk *d, const char *domain, const char 
 
 	/* cannot fail in a way that matters: then there are none to tell of */
 	(void)xenstore_directory(d->plat, XENSTORE_NO_TX, "device/vbd", &names, &n);
-	for (uint32_t i = 0; i < n && len < sizeof(list) - 32; i++)
-		len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%.20s",
-					i ? ", " : "", names[i]);
+	for (uint32_t i = 0; i < n && len < sizeof(list) - 32; i++) {
+		char one[VDEV_NAME_MAX];
+		uint64_t devid;
+
+		if (num_parse_u64(names[i], UINT32_MAX, &devid))
+			continue;
+		vdev_name((uint32_t)devid, one);
+		len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s",
+					len ? ", " : "", one);
+	}
 	return xenbus_fail(&d->xb, -ENOENT, "domain %s has no disk %s (%s%s)", domain,
-			   vdev, n ? "it has " : "it has none", list);
+			   vdev, len ? "it has " : "it has none", list);
 }
 
 static int open_device(struct tandem_disk *d, const char *domain, const char *vdev)

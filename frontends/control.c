@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "frontends/blkfront.h"
+#include "hv/base/cleanup.h"
 
 #define NS_A_MS		UINT64_C(1000000)
 #define DRAIN_TICK_MS	5
@@ -151,9 +152,25 @@ static void *disk_thread(void *arg)
 	return NULL;
 }
 
+/* The time to connect is over: why, as far as can be told. */
+static int no_backend(struct tandem_disk *d)
+{
+	cleanup_free char *error = xenbus_backend_error(&d->xb);
+	enum xenbus_state be = XenbusStateUnknown;
+
+	/* cannot fail in a way that matters: only for the message */
+	(void)xenbus_backend_state(&d->xb, &be);
+	if (error && be >= XenbusStateClosing)
+		return xenbus_fail(&d->xb, -EIO, "the backend does not serve %s: %.300s",
+				   d->xb.path, error);
+	return xenbus_fail(&d->xb, -ETIMEDOUT,
+			   "no backend answers in domain %u (%s is %s): is "
+			   "tandem-blkback running there?",
+			   d->xb.backend_id, d->xb.backend, xenbus_state_name(be));
+}
+
 int disk_start(struct tandem_disk *d)
 {
-	enum xenbus_state be = XenbusStateUnknown;
 	struct pace p = { 0 };
 	int err;
 
@@ -162,15 +179,8 @@ int disk_start(struct tandem_disk *d)
 		err = disk_round(d);
 		if (err || d->phase == DISK_CONNECTED)
 			break;
-		if (disk_timeout(d) == 0) {
-			/* cannot fail in a way that matters: only for the message */
-			(void)xenbus_backend_state(&d->xb, &be);
-			return xenbus_fail(
-				&d->xb, -ETIMEDOUT,
-				"no backend answers in domain %u (%s is %s): is "
-				"tandem-blkback running there?",
-				d->xb.backend_id, d->xb.backend, xenbus_state_name(be));
-		}
+		if (disk_timeout(d) == 0)
+			return no_backend(d);
 		disk_wait(d, disk_timeout(d));
 		pace(d, &p);
 	}

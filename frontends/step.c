@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "frontends/blkfront.h"
+#include "frontends/vdev.h"
 #include "hv/base/log.h"
 
 static void enter(struct tandem_disk *d, enum disk_phase phase)
@@ -98,13 +99,17 @@ static void note_pause(struct tandem_disk *d, uint64_t us)
 
 static int disk_connect(struct tandem_disk *d)
 {
+	char name[VDEV_NAME_MAX];
 	struct limits lim;
 	int err = disk_read_properties(d, &lim);
 
 	if (err)
 		return err;
-	if (!d->opened && d->info.readonly && !d->opts.readonly)
-		return xenbus_fail(&d->xb, -EROFS, "%s is read-only", d->xb.path);
+	if (!d->opened && d->info.readonly && !d->opts.readonly) {
+		vdev_name(d->devid, name);
+		return xenbus_fail(&d->xb, -EROFS, "%s/%s is read-only",
+				   plat_domain_name(d->plat), name);
+	}
 	err = own_state(d, XenbusStateConnected);
 	if (!err)
 		err = disk_resume(d, &lim);

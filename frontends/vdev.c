@@ -3,6 +3,7 @@
 #include "frontends/vdev.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "hv/base/num.h"
@@ -59,4 +60,29 @@ int vdev_parse(const char *name, uint32_t *devid)
 		return vdev_number(kinds[i], disk - 1, (uint32_t)num, devid);
 	}
 	return -EINVAL;
+}
+
+void vdev_name(uint32_t devid, char name[VDEV_NAME_MAX])
+{
+	uint32_t disk, part;
+	char letters[8];
+	int n = sizeof(letters) - 1;
+
+	if (devid & VDEV_EXT) {
+		disk = (devid & ~VDEV_EXT) >> 8;
+		part = devid & 255;
+	} else {
+		disk = devid >> 4 & 15;
+		part = devid & 15;
+	}
+	if ((!(devid & VDEV_EXT) && devid >> 8 != XVD_MAJOR) || disk >= VDEV_DISKS_MAX) {
+		snprintf(name, VDEV_NAME_MAX, "%u", devid);
+		return;
+	}
+	letters[n] = '\0';
+	for (disk++; disk; disk = (disk - 1) / 26)
+		letters[--n] = (char)('a' + (disk - 1) % 26);
+	n = snprintf(name, VDEV_NAME_MAX, "xvd%s", letters + n);
+	if (part)
+		snprintf(name + n, VDEV_NAME_MAX - (size_t)n, "%u", part);
 }

@@ -8,4 +8,8 @@
 /* The device id that xenstore paths use. -EINVAL. (vbd-interface(7)) */
 int vdev_parse(const char *name, uint32_t *devid);
 
+#define VDEV_NAME_MAX 24
+/* The other way: "xvda2", or the number where it is no xvd. */
+void vdev_name(uint32_t devid, char name[VDEV_NAME_MAX]);
+
 #endif

@@ -107,6 +107,20 @@ int xenbus_backend_online(struct xenbus_front *x, bool *online)
 	return err == -ENOENT || err == -EPROTO ? 0 : err;
 }
 
+char *xenbus_backend_error(struct xenbus_front *x)
+{
+	char path[XENBUS_PATH_MAX];
+	char *text = NULL;
+
+	if (join(path, x->backend, "error") ||
+	    xenstore_read(x->plat, XENSTORE_NO_TX, path, &text, NULL))
+		return NULL;
+	for (char *c = text; *c; c++)
+		if (*c < ' ' || *c > '~')
+			*c = '?';
+	return text;
+}
+
 int xenbus_write(struct xenbus_front *x, xenstore_tx_t tx, const char *key,
 		 const char *value)
 {

@@ -48,6 +48,9 @@ int xenbus_read_u32(struct xenbus_front *x, const char *key, uint32_t def, uint3
 /* A feature key: present and not 0. */
 int xenbus_read_flag(struct xenbus_front *x, const char *key, bool *val);
 
+/* What the backend says is wrong (its key `error`), or NULL. Freed by the caller. */
+char *xenbus_backend_error(struct xenbus_front *x);
+
 /* Keys of ours, within a transaction or without. */
 int xenbus_write(struct xenbus_front *x, xenstore_tx_t tx, const char *key,
 		 const char *value);

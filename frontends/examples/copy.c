@@ -5,6 +5,7 @@
  * from it.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,9 +61,21 @@ static int step(struct copier *c, struct tandem_io *io)
 	return read_next(c, io);
 }
 
+/* Sleeps until one of the two disks has something. */
+static void wait_both(struct copier *c)
+{
+	struct pollfd fds[] = {
+		{ .fd = tandem_queue_fd(c->in), .events = POLLIN },
+		{ .fd = tandem_queue_fd(c->out), .events = POLLIN },
+	};
+
+	if (!tandem_queue_arm(c->in) && !tandem_queue_arm(c->out))
+		poll(fds, 2, -1);
+}
+
 static int copy(struct copier *c)
 {
-	struct tandem_io *done[DEPTH];
+	struct tandem_io *done[2 * DEPTH];
 	int err = 0;
 
 	for (unsigned i = 0; i < DEPTH && !err; i++) {
@@ -70,16 +83,15 @@ static int copy(struct copier *c)
 		err = c->io[i].buf ? read_next(c, &c->io[i]) : -ENOMEM;
 	}
 	while (c->busy && !err) {
-		int n = tandem_wait(c->in, done, 0, DEPTH, 0);
+		int n = tandem_poll(c->in, done, DEPTH);
 
+		n += tandem_poll(c->out, done + n, DEPTH);
 		for (int i = 0; i < n && !err; i++)
 			err = step(c, done[i]);
-		/* wait where something must come from */
-		n = tandem_wait(c->out, done, tandem_inflight(c->in) ? 0 : 1, DEPTH, -1);
-		for (int i = 0; i < n && !err; i++)
-			err = step(c, done[i]);
+		tandem_kick(c->in);
+		tandem_kick(c->out);
 		if (!n && !err)
-			tandem_queue_arm(c->in);
+			wait_both(c);
 	}
 	return err;
 }

@@ -47,22 +47,10 @@ struct ioengine_ops ioengine;
 
 /* ---------------------------------------------------------------- the disks */
 
-/* Queues for all jobs of the process; offload workers are jobs, too. */
-static unsigned count_jobs(void)
-{
-	struct thread_data *td;
-	unsigned n = 0;
-	int i;
-
-	for_each_td(td, i) n +=
-		td->o.io_submit_mode == IO_MODE_OFFLOAD ? 1 + td->o.iodepth : 1;
-	return n;
-}
-
 static int get_disk(struct thread_data *td, const char *name, struct fio_disk **d)
 {
 	const struct engine_options *eo = td->eo;
-	struct tandem_opts opts = engine_tandem_opts(eo, count_jobs(), td->o.iodepth);
+	struct tandem_opts opts = engine_tandem_opts(eo, thread_number, td->o.iodepth);
 	char *why = NULL;
 	int err;
 
@@ -96,6 +84,14 @@ static int tandem_setup(struct thread_data *td)
 	if (td->io_ops != &ioengine) {
 		log_err("fio: tandem: built from the headers of another fio, or one "
 			"configured differently; see tools/deps\n");
+		return 1;
+	}
+	if (td->o.io_submit_mode == IO_MODE_OFFLOAD) {
+		/* jobs are threads here, and fio 3.33 hangs on threads that offload,
+		 * with any engine */
+		log_err("fio: tandem: io_submit_mode=offload is not possible: jobs are "
+			"threads\n");
+		td_verror(td, EINVAL, "io_submit_mode");
 		return 1;
 	}
 	if (!td->files_index) {
@@ -143,18 +139,15 @@ static bool pauses(const struct thread_options *o)
 	for (int d = 0; d < DDIR_RWDIR_CNT; d++)
 		if (o->rate[d] || o->rate_iops[d])
 			return true;
-	return o->thinktime || o->iodepth == 1 || o->io_submit_mode == IO_MODE_OFFLOAD;
+	return o->thinktime || o->iodepth == 1;
 }
 
 static int add_lane(struct thread_data *td, struct job *j, struct fio_file *f)
 {
 	struct lane *l = &j->lanes[j->nr];
 
-	/* setup()'s reference, or one of a worker's own */
-	l->disk = FILE_ENG_DATA(f);
+	l->disk = FILE_ENG_DATA(f); /* setup()'s reference */
 	FILE_SET_ENG_DATA(f, NULL);
-	if (!l->disk && get_disk(td, f->file_name, &l->disk))
-		return 1;
 	j->nr++;
 	l->q = fio_disk_queue(l->disk);
 	if (l->q)

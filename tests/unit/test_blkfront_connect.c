@@ -311,6 +311,12 @@ static void test_no_backend(void **state)
 	hb_open(hb, &opts);
 	assert_int_equal(hb_opened(hb), -ETIMEDOUT);
 	assert_non_null(strstr(hb->why, "no backend answers"));
+	/* it says itself what is wrong, in clean text or not */
+	hb_set(hb, "error", "/no/image: \x01 No such file");
+	hb_state(hb, XenbusStateClosed);
+	hb_open(hb, &opts);
+	assert_int_equal(hb_opened(hb), -EIO);
+	assert_non_null(strstr(hb->why, "/no/image: ? No such file"));
 	hb_set(hb, "online", "0");
 	hb_open(hb, &opts);
 	assert_int_equal(hb_opened(hb), -ENODEV);
