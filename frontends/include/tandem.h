@@ -97,8 +97,9 @@ struct tandem_io {
  * not NULL, a line that says what is wrong and what would be right (freed by
  * the caller).
  * -ENOENT no hypervisor, domain or device; -EBUSY the disk is open elsewhere;
- * -ETIMEDOUT no backend answered; -EIO it cannot serve the disk; -EPROTO it answered nonsense; -EROFS the
- * disk is read-only and opts.readonly was not set; -EINVAL a bad name or option.
+ * -ETIMEDOUT no backend answered; -EIO it cannot serve the disk; -EPROTO it
+ * answered nonsense; -EROFS the disk is read-only and opts.readonly was not
+ * set; -EINVAL a bad name or option.
  */
 int tandem_open(const char *name, const struct tandem_opts *opts,
 		struct tandem_disk **disk, char **why);
