@@ -342,9 +342,8 @@ int disk_prepare_plat(struct plat *plat, const char *vdev, const struct tandem_o
 }
 
 /* Ends what the caller left in flight, as long as there is hope. */
-static void drain_queue(struct tandem_queue *q)
+static void drain_queue(struct tandem_queue *q, uint64_t end)
 {
-	uint64_t end = adapt_clock() + q->disk->opts.reconnect_ms * UINT64_C(1000000);
 	struct tandem_io *done[32];
 
 	while (tandem_inflight(q) && adapt_clock() < end)
@@ -353,10 +352,13 @@ static void drain_queue(struct tandem_queue *q)
 
 void tandem_close(struct tandem_disk *d)
 {
+	uint64_t end;
+
 	if (!d)
 		return;
+	end = adapt_clock() + d->opts.reconnect_ms * UINT64_C(1000000);
 	for (unsigned i = 0; i < d->nr_all; i++)
-		drain_queue(&d->queues[i]);
+		drain_queue(&d->queues[i], end);
 	disk_free(d);
 }
 

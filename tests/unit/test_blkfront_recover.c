@@ -396,6 +396,22 @@ static void test_replay_bounce(void **state)
 	finished(f, 0, 0, 0);
 }
 
+/* A backend that never answers holds up closing once, not once a queue. */
+static void test_close_unanswered(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t start;
+
+	up(f, 8, 200);
+	for (unsigned i = 0; i < 8; i++)
+		submit(f, i, i, 4096, 0);
+	start = adapt_clock();
+	hb_state(&f->hb, XenbusStateConnected);
+	tandem_close(f->hb.disk);
+	f->hb.disk = NULL;
+	assert_in_range((adapt_clock() - start) / 1000000, 200, 1400);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -409,6 +425,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_detach_force, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_resize, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_replay_bounce, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_close_unanswered, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
