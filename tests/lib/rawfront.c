@@ -275,3 +275,22 @@ struct blkif_req rawfront_rw(struct rawfront *rf, int op, uint64_t sector, unsig
 		};
 	return r;
 }
+
+void rawfront_fill(uint8_t *p, size_t n, uint32_t seed)
+{
+	for (size_t i = 0; i < n; i++)
+		p[i] = (uint8_t)((seed = seed * 1664525u + 1013904223u) >> 24);
+}
+
+void rawfront_check_rw(struct rawfront *rf)
+{
+	struct blkif_req w = rawfront_rw(rf, BLKIF_OP_WRITE, 24, 0, 8);
+	struct blkif_req r = rawfront_rw(rf, BLKIF_OP_READ, 24, 16, 8);
+	uint8_t *d = rf->data->pages;
+
+	rawfront_fill(d, 8 * 4096, 7);
+	memset(d + 16 * 4096, 0, 8 * 4096);
+	assert_int_equal(rawfront_do(rf, &w), BLKIF_RSP_OKAY);
+	assert_int_equal(rawfront_do(rf, &r), BLKIF_RSP_OKAY);
+	assert_memory_equal(d, d + 16 * 4096, 8 * 4096);
+}

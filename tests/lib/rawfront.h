@@ -66,4 +66,9 @@ int rawfront_do(struct rawfront *rf, const struct blkif_req *req);
 struct blkif_req rawfront_rw(struct rawfront *rf, int op, uint64_t sector, unsigned page,
 			     unsigned pages);
 
+/* Bytes that follow from the seed. */
+void rawfront_fill(uint8_t *p, size_t n, uint32_t seed);
+/* Writes 8 pages, reads them to others, compares. */
+void rawfront_check_rw(struct rawfront *rf);
+
 #endif

@@ -12,8 +12,6 @@
 #include "hv/base/adapt.h"
 #include "tests/lib/rawfront.h"
 
-#define MIB (1024ull * 1024)
-
 static struct rawback rb;
 
 static int setup(void **state)
@@ -30,26 +28,6 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void fill(uint8_t *p, size_t n, uint32_t seed)
-{
-	for (size_t i = 0; i < n; i++)
-		p[i] = (uint8_t)((seed = seed * 1664525u + 1013904223u) >> 24);
-}
-
-/* Writes 8 pages, reads them to others, compares. */
-static void check_rw(struct rawfront *rf)
-{
-	struct blkif_req w = rawfront_rw(rf, BLKIF_OP_WRITE, 24, 0, 8);
-	struct blkif_req r = rawfront_rw(rf, BLKIF_OP_READ, 24, 16, 8);
-	uint8_t *d = rf->data->pages;
-
-	fill(d, 8 * 4096, 7);
-	memset(d + 16 * 4096, 0, 8 * 4096);
-	assert_int_equal(rawfront_do(rf, &w), BLKIF_RSP_OKAY);
-	assert_int_equal(rawfront_do(rf, &r), BLKIF_RSP_OKAY);
-	assert_memory_equal(d, d + 16 * 4096, 8 * 4096);
-}
-
 static void test_abis_and_orders(void **state)
 {
 	static const enum blkif_abi abis[] = { BLKIF_ABI_NATIVE, BLKIF_ABI_X86_64,
@@ -64,7 +42,7 @@ static void test_abis_and_orders(void **state)
 						     order & 1));
 			assert_int_equal(rf.ring.r.mask + 1, 32u << order);
 			for (int i = 0; i < 100; i++)
-				check_rw(&rf);
+				rawfront_check_rw(&rf);
 			rawfront_close(&rf);
 			rawback_detach(&rb, RF_DEVID);
 		}
@@ -234,7 +212,7 @@ static void test_4k_blocks(void **state)
 	rawback_be_write(&rb, RF_DEVID, "sector-size-wanted", "4096");
 	rawback_attach(&rb, RF_DEVID, "ram", "1M", "w", NULL);
 	assert_true(rawfront_connect(&rf, &rb, RF_DEVID, BLKIF_ABI_NATIVE, 0, false));
-	check_rw(&rf);
+	rawfront_check_rw(&rf);
 	r = rawfront_rw(&rf, BLKIF_OP_READ, 4, 0, 1); /* not on a block */
 	assert_int_equal(rawfront_do(&rf, &r), BLKIF_RSP_ERROR);
 	r = rawfront_rw(&rf, BLKIF_OP_READ, 8, 0, 1);
@@ -257,7 +235,7 @@ static void test_flush_barrier_discard(void **state)
 	assert_int_equal(rawfront_do(&rf, &r), BLKIF_RSP_OKAY);
 	r = (struct blkif_req){ .operation = BLKIF_OP_WRITE_BARRIER, .id = 6 };
 	assert_int_equal(rawfront_do(&rf, &r), BLKIF_RSP_OKAY);
-	fill(rf.data->pages, 4096, 3);
+	rawfront_fill(rf.data->pages, 4096, 3);
 	r = rawfront_rw(&rf, BLKIF_OP_WRITE_BARRIER, 16, 0, 1);
 	assert_int_equal(rawfront_do(&rf, &r), BLKIF_RSP_OKAY);
 	r = rawfront_rw(&rf, BLKIF_OP_READ, 16, 1, 1);
@@ -339,7 +317,7 @@ static void test_indirect(void **state)
 		rawback_attach(&rb, RF_DEVID, "ram", "2M", "w", NULL);
 		assert_true(rawfront_connect(&rf, &rb, RF_DEVID, BLKIF_ABI_X86_32, 2,
 					     persistent));
-		fill(rf.data->pages, 32 * 4096, 11);
+		rawfront_fill(rf.data->pages, 32 * 4096, 11);
 		r = indirect(&rf, BLKIF_OP_WRITE, 256);
 		assert_int_equal(rawfront_do(&rf, &r), BLKIF_RSP_OKAY);
 		r = rawfront_rw(&rf, BLKIF_OP_READ, 255 * 8, 40, 1);
@@ -374,141 +352,16 @@ static void test_persistent(void **state)
 	rawback_attach(&rb, RF_DEVID, "ram", "1M", "w", NULL);
 	assert_true(rawfront_connect(&rf, &rb, RF_DEVID, BLKIF_ABI_NATIVE, 0, true));
 	rings = memhv_mapped(rb.hv);
-	check_rw(&rf);
-	check_rw(&rf);
+	rawfront_check_rw(&rf);
+	rawfront_check_rw(&rf);
 	assert_int_equal(memhv_mapped(rb.hv), rings + 16);
 	assert_int_equal(gnttab_end_access(rf.data, 0), -EBUSY);
 	rawfront_close(&rf);
 	rawback_detach(&rb, RF_DEVID);
 	rawback_attach(&rb, RF_DEVID, "ram", "1M", "w", NULL);
 	assert_true(rawfront_connect(&rf, &rb, RF_DEVID, BLKIF_ABI_NATIVE, 0, false));
-	check_rw(&rf);
+	rawfront_check_rw(&rf);
 	assert_int_equal(memhv_mapped(rb.hv), rings);
-	rawfront_close(&rf);
-	rawback_detach(&rb, RF_DEVID);
-}
-
-/* The frontend starts anew without closing, as after its crash. */
-static void test_reconnect(void **state)
-{
-	struct rawfront rf, rf2;
-
-	(void)state;
-	rawback_attach(&rb, RF_DEVID, "ram", "1M", "w", NULL);
-	assert_true(rawfront_connect(&rf, &rb, RF_DEVID, BLKIF_ABI_NATIVE, 0, true));
-	check_rw(&rf);
-	rawback_fe_write(&rb, RF_DEVID, "state", "1");
-	assert_true(rawfront_connect(&rf2, &rb, RF_DEVID, BLKIF_ABI_NATIVE, 0, false));
-	check_rw(&rf2);
-	rawfront_close(&rf2);
-	evtchn_close(rf.ch);
-	gnttab_arena_free(rf.rings);
-	gnttab_arena_free(rf.data);
-	rawback_detach(&rb, RF_DEVID);
-}
-
-/* The toolstack detaches: Closing, the frontend closes, Closed. */
-static void test_detach(void **state)
-{
-	struct rawfront rf;
-
-	(void)state;
-	rawback_attach(&rb, RF_DEVID, "ram", "1M", "w", NULL);
-	assert_true(rawfront_connect(&rf, &rb, RF_DEVID, BLKIF_ABI_NATIVE, 0, true));
-	rawback_be_write(&rb, RF_DEVID, "online", "0");
-	rawback_be_write(&rb, RF_DEVID, "state", "5");
-	check_rw(&rf); /* served until the frontend closes */
-	rawfront_close(&rf);
-	rawback_detach(&rb, RF_DEVID);
-}
-
-static void test_bad_frontend_keys(void **state)
-{
-	static const struct {
-		const char *key, *value;
-	} bad[] = {
-		{ "ring-page-order", "5" },
-		{ "ring-page-order", "-1" },
-		{ "ring-ref", "x" },
-		{ "protocol", "arm-abi" },
-		{ "event-channel", "99999" },
-		{ "multi-queue-num-queues", "0" },
-		{ "multi-queue-num-queues", "17" },
-		{ "feature-persistent", "2" },
-		{ "num-ring-pages", "3" },
-		{ "ring-ref", "4294967295" },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		rawback_attach(&rb, RF_DEVID, "ram", "1M", "w", NULL);
-		assert_true(rawback_wait_state(&rb, RF_DEVID, XenbusStateInitWait));
-		rawback_fe_write(&rb, RF_DEVID, "ring-ref", "8");
-		rawback_fe_write(&rb, RF_DEVID, "event-channel", "1");
-		rawback_fe_write(&rb, RF_DEVID, bad[i].key, bad[i].value);
-		rawback_fe_write(&rb, RF_DEVID, "state", "3");
-		if (!rawback_wait_state(&rb, RF_DEVID, XenbusStateClosed))
-			fail_msg("%s=%s was taken", bad[i].key, bad[i].value);
-		rawback_detach(&rb, RF_DEVID);
-	}
-}
-
-static void test_bad_params(void **state)
-{
-	static const char *const bad[][2] = {
-		{ "ram", "12x" }, { "ram", "100" }, { "nosuch", "1M" }, { "null", "0" }
-	};
-
-	(void)state;
-	for (size_t i = 0; i < 4; i++) {
-		rawback_attach(&rb, RF_DEVID, bad[i][0], bad[i][1], "w", NULL);
-		assert_true(rawback_wait_state(&rb, RF_DEVID, XenbusStateClosed));
-		rawback_detach(&rb, RF_DEVID);
-	}
-}
-
-static void test_throttle(void **state)
-{
-	struct rawfront rf;
-	struct blkif_req r;
-	uint64_t t;
-
-	(void)state;
-	rawback_be_write(&rb, RF_DEVID, "throttle-iops", "100");
-	rawback_be_write(&rb, RF_DEVID, "throttle-burst-ms", "0");
-	rawback_attach(&rb, RF_DEVID, "ram", "1M", "w", NULL);
-	assert_true(rawfront_connect(&rf, &rb, RF_DEVID, BLKIF_ABI_NATIVE, 0, true));
-	t = adapt_clock();
-	for (int i = 0; i < 31; i++) {
-		r = rawfront_rw(&rf, BLKIF_OP_WRITE, 0, 0, 1);
-		assert_int_equal(rawfront_do(&rf, &r), BLKIF_RSP_OKAY);
-	}
-	t = adapt_clock() - t;
-	assert_in_range(t, 290000000u, 2000000000u); /* 30 gaps of 10 ms */
-	rawfront_close(&rf);
-	rawback_detach(&rb, RF_DEVID);
-}
-
-static void test_stats(void **state)
-{
-	struct rawfront rf;
-	char *v = NULL;
-
-	(void)state;
-	rawback_attach(&rb, RF_DEVID, "ram", "1M", "w", NULL);
-	assert_true(rawfront_connect(&rf, &rb, RF_DEVID, BLKIF_ABI_NATIVE, 0, true));
-	check_rw(&rf);
-	rawback_be_write(&rb, RF_DEVID, "stats-request", "1");
-	for (int i = 0; i < 5000 && !v; i++) {
-		usleep(1000);
-		(void)xenstore_read(rb.dom0, XENSTORE_NO_TX,
-				    "/local/domain/1/backend/vbd/2/51712/stats", &v,
-				    NULL);
-	}
-	assert_non_null(v);
-	assert_non_null(strstr(v, "\"reads\":1,"));
-	assert_non_null(strstr(v, "\"write_bytes\":32768,"));
-	free(v);
 	rawfront_close(&rf);
 	rawback_detach(&rb, RF_DEVID);
 }
@@ -526,12 +379,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_barrier_order, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_indirect, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_persistent, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_reconnect, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_detach, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_bad_frontend_keys, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_bad_params, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_throttle, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_stats, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
