@@ -15,8 +15,7 @@ import tree
 MAX_FILE, MAX_FUNCTION = 500, 80
 SOURCE = ('.c', '.h', '.py', '.sh', '.inc', '.pml')
 # over the bound for now, with the bound that they keep until they are split
-TO_SPLIT = {'backends/block/drv_zstd_queue.c': 560,
-            'tests/unit/test_overlay_crash.c': 620}
+TO_SPLIT = {'tests/unit/test_overlay_crash.c': 620}
 # test inputs may be any bytes, but small
 INPUTS = ('tests/fuzz/corpus/', 'tests/data/')
 MAX_INPUT = 64 * 1024
@@ -71,6 +70,12 @@ def check_text(report, name, text):
                      f'{name}:{i}: blanks at the end of the line')
 
 
+def check_deps(report, name, text):
+    for i, line in enumerate(text.split('\n'), 1):
+        report.check(not line or re.match(r'#|[a-z0-9][a-z0-9.+-]+\s+# \S', line),
+                     f'{name}:{i}: want "package  # why": {line}')
+
+
 def main():
     report = tree.Report()
     sample = 'int f(void)\n{\n' + '\tx;\n' * 90 + '}\n'
@@ -94,6 +99,8 @@ def main():
         script = is_script(text)
         if name.endswith(SOURCE) or name.endswith('meson.build') or script:
             check_top(report, name, text)
+        if name.startswith('tools/deps.d/'):
+            check_deps(report, name, text)
         if name.endswith(('.c', '.h')):
             check_c(report, name, text)
         if script:
