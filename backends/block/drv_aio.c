@@ -99,26 +99,6 @@ static void aio_finish(struct aio_queue *aq, struct aio_slot *s, int result)
 	blkdrv_done(io, result);
 }
 
-static int aio_submit(struct blkdrv_queue *q, struct blkdrv_io *io)
-{
-	struct aio_queue *aq = (struct aio_queue *)q;
-	struct aio_slot *s = aq->free;
-	int err;
-
-	if (io->op == BLKDRV_FLUSH || io->op == BLKDRV_DISCARD) {
-		rawqueue_aux(&aq->rq, io);
-		return 0;
-	}
-	if (!s)
-		return -EAGAIN;
-	s->io = io;
-	s->x = (struct rawxfer){ 0 };
-	err = aio_prepare(aq, s);
-	if (!err)
-		aq->free = s->next_free;
-	return err;
-}
-
 /* The kernel does not take the first of the batch: that one failed. */
 static void aio_refused(struct aio_queue *aq, int err)
 {
@@ -152,6 +132,29 @@ static void aio_kick(struct blkdrv_queue *q)
 			aio_refused(aq, n ? n : -EIO);
 		}
 	}
+}
+
+static int aio_submit(struct blkdrv_queue *q, struct blkdrv_io *io)
+{
+	struct aio_queue *aq = (struct aio_queue *)q;
+	struct aio_slot *s = aq->free;
+	int err;
+
+	if (io->op == BLKDRV_FLUSH || io->op == BLKDRV_DISCARD) {
+		rawqueue_aux(&aq->rq, io);
+		return 0;
+	}
+	if (!s)
+		return -EAGAIN;
+	s->io = io;
+	s->x = (struct rawxfer){ 0 };
+	err = aio_prepare(aq, s);
+	if (err)
+		return err;
+	aq->free = s->next_free;
+	if (aq->batched >= worker_batch(q->worker))
+		aio_kick(q);
+	return 0;
 }
 
 /* ------------------------------------------------------------- completions */

@@ -29,6 +29,9 @@
 			      */
 #define WORKER_DEVICE_POLL 4 /* waiting for a device: a quarter of the budget */
 
+#define WORKER_BATCH	   8
+#define WORKER_BATCH_FIRST 2 /* the kernel holds none of two back */
+
 struct worker_call {
 	void (*fn)(void *arg);
 	void *arg;
@@ -72,8 +75,11 @@ struct worker_reg *worker_reg(struct blkworker *w)
 
 struct io_uring_sqe *worker_sqe(struct blkworker *w, struct worker_op *op)
 {
-	struct io_uring_sqe *sqe = io_uring_get_sqe(&w->ring);
+	struct io_uring_sqe *sqe;
 
+	if (io_uring_sq_ready(&w->ring) >= worker_batch(w))
+		(void)io_uring_submit(&w->ring);
+	sqe = io_uring_get_sqe(&w->ring);
 	while (!sqe) {
 		/* cannot fail for long: the kernel takes them once completions,
 		 * which go to an unbounded overflow list, made room */
@@ -88,6 +94,11 @@ struct io_uring_sqe *worker_sqe(struct blkworker *w, struct worker_op *op)
 void worker_inflight(struct blkworker *w, int delta)
 {
 	w->inflight += delta;
+}
+
+unsigned worker_batch(const struct blkworker *w)
+{
+	return w->inflight <= WORKER_BATCH ? WORKER_BATCH_FIRST : WORKER_BATCH;
 }
 
 /* ---------------------------------------------------------------- clients */

@@ -72,6 +72,12 @@ void worker_flush_later(struct blkworker *w, struct worker_client *c);
  * device and not for the guest, which is worth other polling.
  */
 void worker_inflight(struct blkworker *w, int delta);
+/*
+ * How many reads and writes to hand to the kernel together. It prepares all of
+ * a batch, 2 us each, before the device sees the first: so few while the device
+ * is short of work, and never many.
+ */
+unsigned worker_batch(const struct blkworker *w);
 
 /* A worker with its ring, without its thread: no ring is made later, so that a
  * sandbox can forbid that between the two. poll_ns: as struct adapt's max_ns.

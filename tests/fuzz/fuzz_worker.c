@@ -82,6 +82,12 @@ void worker_inflight(struct blkworker *w, int delta)
 	(void)delta;
 }
 
+unsigned worker_batch(const struct blkworker *w)
+{
+	(void)w;
+	return 1;
+}
+
 void worker_call(struct blkworker *w, void (*fn)(void *arg), void *arg)
 {
 	(void)w;
