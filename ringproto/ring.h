@@ -26,6 +26,7 @@
 #include "ringproto/ring_idx.h"
 
 #define RING_PAGE_SIZE 4096u
+#define RING_AHEAD     2 /* slots that the next one's transfer has time for */
 
 struct ring_shared {
 	_Atomic ring_idx_t req_prod;
@@ -67,6 +68,18 @@ static inline void ring_base_init(struct ring_base *r, void *pages, size_t bytes
 static inline uint8_t *ring_slot(const struct ring_base *r, ring_idx_t idx)
 {
 	return r->slots + (size_t)(idx & r->mask) * r->slot_size;
+}
+
+/*
+ * A slot that is soon to be used: it stands in the other end's cache. Slots lie
+ * across lines, so both that one of up to 128 bytes begins in.
+ */
+static inline void ring_slot_soon(const struct ring_base *r, ring_idx_t idx)
+{
+	const uint8_t *slot = ring_slot(r, idx);
+
+	__builtin_prefetch(slot);
+	__builtin_prefetch(slot + 63);
 }
 
 /*
@@ -113,6 +126,7 @@ static inline uint32_t ring_front_free(const struct ring_front *f)
 /* The next slot to write; the caller has checked ring_front_free(). */
 static inline void *ring_front_next(struct ring_front *f)
 {
+	__builtin_prefetch(ring_slot(&f->r, f->req_prod_pvt + RING_AHEAD), 1);
 	return ring_slot(&f->r, f->req_prod_pvt++);
 }
 
@@ -157,6 +171,7 @@ static inline int ring_front_avail(struct ring_front *f)
 /* Copies `len` bytes of the next response; ring_front_avail() was > 0. */
 static inline void ring_copy_response(struct ring_front *f, void *dst, size_t len)
 {
+	__builtin_prefetch(ring_slot(&f->r, f->rsp_cons + RING_AHEAD));
 	ring_slot_copy(&f->r, f->rsp_cons++, dst, 0, len);
 }
 
@@ -236,6 +251,7 @@ static inline void ring_copy_request(const struct ring_back *b, void *dst, size_
 static inline void ring_back_consume(struct ring_back *b)
 {
 	b->req_cons++;
+	ring_slot_soon(&b->r, b->req_cons + RING_AHEAD);
 }
 
 /*

@@ -12,6 +12,17 @@
 #include "backends/block/drivers.h"
 
 #define RAM_PAGE 4096u
+#define RAM_LINE 64u
+
+/*
+ * The last I/O is held back until the next one comes or the round ends: what it
+ * needs is fetched into the cache while the one before it is copied. Nearly
+ * twice as fast where the blocks are not in the cache.
+ */
+struct ram_queue {
+	struct blkdrv_queue q; /* first */
+	struct blkdrv_io *held;
+};
 
 struct ram {
 	struct blkdrv drv;
@@ -81,11 +92,13 @@ static void ram_close(struct blkdrv *dev)
 static int ram_queue_start(struct blkdrv *dev, struct blkworker *w,
 			   struct blkdrv_queue **q)
 {
-	*q = calloc(1, sizeof(**q));
-	if (!*q)
+	struct ram_queue *rq = calloc(1, sizeof(*rq));
+
+	if (!rq)
 		return -ENOMEM;
-	(*q)->dev = dev;
-	(*q)->worker = w;
+	rq->q.dev = dev;
+	rq->q.worker = w;
+	*q = &rq->q;
 	return 0;
 }
 
@@ -109,7 +122,7 @@ static void ram_discard(uint8_t *p, uint64_t len)
 	memset(p + head + body, 0, len - head - body);
 }
 
-static int ram_submit(struct blkdrv_queue *q, struct blkdrv_io *io)
+static void ram_do(struct blkdrv_queue *q, struct blkdrv_io *io)
 {
 	uint8_t *p = ((struct ram *)q->dev)->mem + io->offset;
 
@@ -129,7 +142,51 @@ static int ram_submit(struct blkdrv_queue *q, struct blkdrv_io *io)
 		break;
 	}
 	blkdrv_done(io, 0);
+}
+
+/* The first page: from there on the processor sees where it goes. */
+static void ram_fetch(const struct ram *ram, const struct blkdrv_io *io)
+{
+	const uint8_t *p = ram->mem + io->offset;
+	uint64_t len = io->len < RAM_PAGE ? io->len : RAM_PAGE;
+
+	if (io->op == BLKDRV_READ)
+		for (uint64_t at = 0; at < len; at += RAM_LINE)
+			__builtin_prefetch(p + at, 0, 2);
+	else if (io->op == BLKDRV_WRITE)
+		for (uint64_t at = 0; at < len; at += RAM_LINE)
+			__builtin_prefetch(p + at, 1, 2);
+}
+
+static void ram_kick(struct blkdrv_queue *q)
+{
+	struct ram_queue *rq = (struct ram_queue *)q;
+	struct blkdrv_io *io;
+
+	while ((io = rq->held)) {
+		rq->held = NULL;
+		ram_do(q, io); /* which may submit the next */
+	}
+}
+
+static int ram_submit(struct blkdrv_queue *q, struct blkdrv_io *io)
+{
+	struct ram_queue *rq = (struct ram_queue *)q;
+	struct blkdrv_io *before = rq->held;
+
+	rq->held = io;
+	ram_fetch((struct ram *)q->dev, io);
+	if (before)
+		ram_do(q, before);
 	return 0;
+}
+
+static int ram_arm(struct blkdrv_queue *q)
+{
+	bool some = ((struct ram_queue *)q)->held;
+
+	ram_kick(q);
+	return some;
 }
 
 static int null_submit(struct blkdrv_queue *q, struct blkdrv_io *io)
@@ -147,6 +204,8 @@ const struct blkdrv_ops drv_ram = {
 	.queue_start = ram_queue_start,
 	.queue_stop = ram_queue_stop,
 	.submit = ram_submit,
+	.kick = ram_kick,
+	.arm = ram_arm,
 };
 
 const struct blkdrv_ops drv_null = {
