@@ -115,6 +115,11 @@ static void uring_now(struct rawqueue *rq, struct blkdrv_io *io)
 	ssize_t n;
 	int ret = 1;
 
+	if (io->op == BLKDRV_READ &&
+	    rawmap_read(&rq->file->map, io->offset, io->len, io->iov, io->iovcnt)) {
+		blkdrv_done(io, 0);
+		return;
+	}
 	while (ret > 0) {
 		off_t at = (off_t)(io->offset + x.done);
 

@@ -239,6 +239,8 @@ static int rawfile_take(struct rawfile *f, const struct blkdrv_params *p, char *
 		err = rawfile_lock_both(f, p->readonly, why);
 	if (!err)
 		err = rawfile_caps(f, p, why);
+	if (!err && f->in_memory)
+		rawmap_open(&f->map, f->fd, f->drv.info.size);
 	return err;
 }
 
@@ -272,6 +274,7 @@ int rawfile_open(struct rawfile *f, const struct blkdrv_params *p, char **why)
 
 void rawfile_close(struct rawfile *f)
 {
+	rawmap_close(&f->map);
 	close(f->fd);
 	close(f->alive_fd);
 	free(f->name);

@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "backends/block/blkdrv.h"
+#include "backends/block/rawmap.h"
 
 struct rawfile {
 	struct blkdrv drv; /* first */
@@ -29,6 +30,7 @@ struct rawfile {
 	int alive_fd; /* the other lock */
 	bool blockdev;
 	bool in_memory; /* a file on tmpfs or ramfs */
+	struct rawmap map;
 	/* What O_DIRECT asks of memory and of offsets and lengths; 1 without. */
 	uint32_t mem_align, off_align;
 	bool want_fixed; /* option "fixed" */

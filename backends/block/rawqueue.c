@@ -129,6 +129,8 @@ void rawqueue_aux(struct rawqueue *rq, struct blkdrv_io *io)
 		      (io->secure ||
 		       __atomic_load_n(&rq->file->no_uring_discard, __ATOMIC_RELAXED));
 
+	if (io->op == BLKDRV_DISCARD)
+		rawmap_stop(&rq->file->map);
 	a->op.fn = rawaux_cqe;
 	a->rq = rq;
 	if (thread)
