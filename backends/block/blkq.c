@@ -71,8 +71,6 @@ static int blkq_serve(struct blkq *q)
 {
 	int n = 0;
 
-	if (q->client.wake_at && q->client.wake_at <= worker_now(q->worker))
-		q->client.wake_at = 0;
 	if (q->waiting && !q->client.wake_at)
 		n += blkreq_retry(q);
 	if (q->barrier)
@@ -85,6 +83,8 @@ static int blkq_run(struct worker_client *c)
 	struct blkq *q = (struct blkq *)c;
 	int n = 0;
 
+	if (q->client.wake_at && q->client.wake_at <= worker_now(q->worker))
+		q->client.wake_at = 0;
 	if (!q->failed && !q->stopping)
 		n = blkq_serve(q);
 	if (q->dev->ops->kick)

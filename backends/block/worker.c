@@ -303,12 +303,12 @@ static void worker_sleep(struct blkworker *w)
 		next = c->next;
 		client_arm(w, c);
 	}
-	if (w->active)
-		return;
 	worker_flush(w);
 	worker_timers(w);
-	if (w->active)
+	if (w->active) {
+		(void)io_uring_submit(&w->ring); /* nothing is held back for a sleep */
 		return;
+	}
 	ts.tv_sec = (long long)((w->timer - w->now) / 1000000000u);
 	ts.tv_nsec = (long long)((w->timer - w->now) % 1000000000u);
 	/* an error is a time-out, a signal, or told by the CQEs */

@@ -102,6 +102,7 @@ static struct rig {
 	struct blkq *q;
 	_Atomic bool stopped;
 } rig;
+static uint64_t poll_ns = 20000;
 
 static void rig_broken(void *arg, int err)
 {
@@ -143,7 +144,7 @@ static void rig_start(struct blkthrottle *throttle)
 	assert_int_equal(evtchn_alloc_unbound(rig.fe, BE, &rig.ch), 0);
 	ring_front_init(&rig.ring, rig.ring_pages->pages, RING_PAGE_SIZE,
 			blkif_slot_size(BLKIF_ABI_NATIVE));
-	assert_int_equal(worker_new(&rig.worker, 20000, -1), 0);
+	assert_int_equal(worker_new(&rig.worker, poll_ns, -1), 0);
 	assert_int_equal(worker_run(rig.worker), 0);
 	cfg.plat = rig.be;
 	cfg.ring_refs[0] = rig.ring_pages->refs[0];
@@ -280,6 +281,27 @@ static void test_no_room_after_idle(void **state)
 	rig_end();
 }
 
+/* A queue whose ring broke has no time to drop grants at, which then never passes. */
+static void test_stop_after_break(void **state)
+{
+	(void)state;
+	poll_ns = ADAPT_NEVER; /* SQEs wait for the sleep */
+	rig_start(NULL);
+	poll_ns = 20000;
+	for (int i = 0; i < 2; i++) {
+		put(BLKIF_OP_WRITE, 1);
+		push();
+		assert_int_equal(answers(1, BLKIF_RSP_OKAY), 1);
+		usleep(20000); /* asleep, until it is time to drop grants */
+	}
+	atomic_store(&rig.ring.r.shared->req_prod, 1000000);
+	evtchn_notify(rig.ch);
+	usleep(150000);
+	blkq_stop(rig.q);
+	assert_true(rig_wait_stopped());
+	rig_end();
+}
+
 /* A flush is a request like others to the throttle; its data is not another. */
 static void test_throttled_flushes(void **state)
 {
@@ -330,6 +352,7 @@ int main(void)
 		cmocka_unit_test(test_stop_between_steps),
 		cmocka_unit_test(test_stop_leaves_waiting),
 		cmocka_unit_test(test_no_room_after_idle),
+		cmocka_unit_test(test_stop_after_break),
 		cmocka_unit_test(test_throttled_flushes),
 		cmocka_unit_test(test_round_is_bounded),
 	};
