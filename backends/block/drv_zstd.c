@@ -244,6 +244,7 @@ static int open_device(struct zstd_dev *d, const struct blkdrv_params *p,
 	d->readahead = (uint32_t)z->readahead;
 	d->flush_task.run = zstd_flush_run;
 	pthread_mutex_init(&d->flush_lock, NULL);
+	rangelock_init(&d->locks);
 	set_info(d, p);
 	return 0;
 }
@@ -308,6 +309,7 @@ static void zstd_close(struct blkdrv *dev)
 	if (err)
 		log_err("%s: overlay: %s", d->name, strerror(-err));
 	zimage_close(&d->image);
+	rangelock_exit(&d->locks);
 	pthread_mutex_destroy(&d->flush_lock);
 	free(d->name);
 	free(d);

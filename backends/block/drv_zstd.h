@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "backends/block/blkdrv.h"
+#include "backends/block/rangelock.h"
 #include "backends/block/worker.h"
 #include "backends/block/zimage/overlay.h"
 #include "backends/block/zimage/zcache.h"
@@ -23,6 +24,10 @@ struct zstd_seg {
 		struct ztask task;
 		struct worker_op op;
 	};
+	/* The overlay goes through the page cache, where a read sees half of what
+	 * is being written: they wait for each other. len 0: nothing is claimed. */
+	struct rangelock_claim claim;
+	void (*go)(struct zstd_queue *q, struct zstd_seg *seg); /* once granted */
 	struct zstd_queue *q;
 	struct zstd_seg *next; /* free, done, or in the device's flush list */
 	struct blkdrv_io *io;
@@ -39,6 +44,7 @@ struct zstd_dev {
 	struct zpool *pool;
 	struct zcache *cache;
 	struct overlay *overlay; /* or NULL */
+	struct rangelock locks;	 /* of what is read and written there */
 	char *name;		 /* the image's path */
 	uint32_t readahead;	 /* frames */
 	/* Flushes: one at a time, those that come meanwhile share the next. */
@@ -83,7 +89,7 @@ int zstd_arm(struct blkdrv_queue *q);
 /* Copies len bytes to the I/O's memory at (index, skip); zeros if from is NULL. */
 void zstd_iov_copy(const struct blkdrv_io *io, unsigned index, size_t skip,
 		   const uint8_t *from, uint64_t len);
-/* The seg is the worker's again. */
+/* The seg is the worker's again: it has ended, or has its range (seg->go). */
 void zstd_seg_post(struct zstd_seg *seg, int result);
 /* A seg's wait.fn; its task.run for writes and discards, for reads. */
 void zstd_frame_came(struct zwait *wait, const uint8_t *data, int err);

@@ -76,8 +76,35 @@ static struct zstd_seg *seg_get(struct zstd_queue *q, struct blkdrv_io *io)
 		return NULL;
 	q->free = seg->next;
 	seg->io = io;
+	seg->claim.len = 0;
+	seg->go = NULL;
 	req_of(io)->busy++;
 	return seg;
+}
+
+static void seg_granted(struct rangelock_claim *claim)
+{
+	zstd_seg_post((struct zstd_seg *)((char *)claim -
+					  offsetof(struct zstd_seg, claim)),
+		      0);
+}
+
+/* Calls go() when nothing stands against the seg's I/O on [off, off + len). */
+static void seg_claim(struct zstd_queue *q, struct zstd_seg *seg, uint64_t off,
+		      uint64_t len,
+		      void (*go)(struct zstd_queue *q, struct zstd_seg *seg))
+{
+	seg->claim = (struct rangelock_claim){ .off = off,
+					       .len = len,
+					       .write = seg->io->op != BLKDRV_READ,
+					       .granted = seg_granted };
+	seg->go = go;
+	q->in_pool++;
+	if (!rangelock_take(&zstd_dev_of(q)->locks, &seg->claim))
+		return;
+	q->in_pool--;
+	seg->go = NULL;
+	go(q, seg);
 }
 
 static void seg_to_pool(struct zstd_queue *q, struct zstd_seg *seg,
@@ -106,6 +133,8 @@ static void seg_finish(struct zstd_queue *q, struct zstd_seg *seg)
 
 	if (seg->result && !r->result)
 		r->result = seg->result;
+	if (seg->claim.len)
+		rangelock_give(&zstd_dev_of(q)->locks, &seg->claim);
 	seg->next = q->free;
 	q->free = seg;
 	if (--r->busy == 0 && !r->stalled)
@@ -135,17 +164,32 @@ static void overlay_read_done(struct worker_op *op, int res, uint32_t flags)
 	}
 }
 
+static void overlay_read(struct zstd_queue *q, struct zstd_seg *seg)
+{
+	const struct overlay *ov = zstd_dev_of(q)->overlay;
+	struct io_uring_sqe *sqe = worker_sqe(q->q.worker, &seg->op);
+	const struct blkdrv_io *io = seg->io;
+	const struct iovec *v = &io->iov[seg->iov_index];
+	uint64_t at = overlay_data_off(ov) + seg->off;
+
+	seg->op.fn = overlay_read_done;
+	if (seg->len > v->iov_len - seg->iov_skip)
+		io_uring_prep_rw(IORING_OP_READV, sqe, overlay_fd(ov), io->iov,
+				 io->iovcnt, at);
+	else
+		io_uring_prep_rw(IORING_OP_READ, sqe, overlay_fd(ov),
+				 (char *)v->iov_base + seg->iov_skip, (unsigned)seg->len,
+				 at);
+}
+
 /* Starts reading run bytes of the overlay, as many as go at once. How many; 0:
  * no seg is free. */
 static uint64_t overlay_piece(struct zstd_queue *q, struct blkdrv_io *io, uint64_t run)
 {
-	const struct overlay *ov = zstd_dev_of(q)->overlay;
 	struct zstd_req *r = req_of(io);
 	const struct iovec *v = &io->iov[r->iov_index];
 	bool whole = run == io->len && io->iovcnt <= IOV_MAX && run <= READ_MAX;
 	struct zstd_seg *seg = seg_get(q, io);
-	struct io_uring_sqe *sqe;
-	uint64_t at;
 
 	if (!seg)
 		return 0;
@@ -157,15 +201,7 @@ static uint64_t overlay_piece(struct zstd_queue *q, struct blkdrv_io *io, uint64
 	seg->len = run;
 	seg->iov_index = r->iov_index;
 	seg->iov_skip = r->iov_skip;
-	seg->op.fn = overlay_read_done;
-	at = overlay_data_off(ov) + seg->off;
-	sqe = worker_sqe(q->q.worker, &seg->op);
-	if (whole && io->iovcnt > 1)
-		io_uring_prep_rw(IORING_OP_READV, sqe, overlay_fd(ov), io->iov,
-				 io->iovcnt, at);
-	else
-		io_uring_prep_rw(IORING_OP_READ, sqe, overlay_fd(ov),
-				 (char *)v->iov_base + r->iov_skip, (unsigned)run, at);
+	seg_claim(q, seg, seg->off, run, overlay_read);
 	return run;
 }
 
@@ -271,6 +307,11 @@ static void read_continue(struct zstd_queue *q, struct blkdrv_io *io)
 
 /* ------------------------------------------------------------------ blkdrv */
 
+static void change(struct zstd_queue *q, struct zstd_seg *seg)
+{
+	seg_to_pool(q, seg, zstd_seg_change);
+}
+
 static void io_continue(struct zstd_queue *q, struct blkdrv_io *io)
 {
 	struct zstd_seg *seg;
@@ -286,7 +327,7 @@ static void io_continue(struct zstd_queue *q, struct blkdrv_io *io)
 		q->in_pool++;
 		zstd_flush_kick(zstd_dev_of(q), seg);
 	} else {
-		seg_to_pool(q, seg, zstd_seg_change);
+		seg_claim(q, seg, io->offset, io->len, change);
 	}
 }
 
@@ -308,9 +349,15 @@ static int take_done(struct zstd_queue *q)
 	int n = 0;
 
 	for (; seg; seg = next, n++) {
+		void (*go)(struct zstd_queue * q, struct zstd_seg * seg) = seg->go;
+
 		next = seg->next;
 		q->in_pool--;
-		seg_finish(q, seg);
+		seg->go = NULL;
+		if (go)
+			go(q, seg);
+		else
+			seg_finish(q, seg);
 	}
 	return n;
 }

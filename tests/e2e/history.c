@@ -42,7 +42,6 @@ struct worker {
 static struct {
 	const char *disk, *out, *log;
 	unsigned queues, depth;
-	bool buffered;
 	uint64_t seed;
 } opt = { .queues = 4, .depth = 16 };
 
@@ -51,7 +50,7 @@ static struct tandem_info info;
 static struct worker worker[MAX_QUEUES];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct sectors sectors; /* lock */
-static uint64_t ids, count[4], errors, wrong, mixed;
+static uint64_t ids, count[4], errors, wrong;
 static int log_fd = -1;
 static volatile sig_atomic_t stop;
 
@@ -80,9 +79,7 @@ static void check_read(struct slot *s)
 		uint64_t sector = s->first + i, gen;
 		const char *how = sector_parse(p, opt.seed, sector, &gen);
 
-		if (how && opt.buffered && sectors_changing(&sectors, sector, s->since))
-			mixed++;
-		else if (how)
+		if (how)
 			complain(how, &s->io, sector, gen, s->since);
 		else if (!sectors_legal(&sectors, sector, gen, s->since))
 			complain("is stale", &s->io, sector, gen, s->since);
@@ -301,9 +298,6 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case 'l':
 		opt.log = arg;
 		break;
-	case 'b':
-		opt.buffered = true;
-		break;
 	case ARGP_KEY_ARG:
 		if (opt.disk)
 			argp_usage(state);
@@ -326,10 +320,6 @@ static const struct argp_option option_table[] = {
 	{ "seed", 's', "N", 0, "of the load; told apart in the contents", 0 },
 	{ "out", 'o', "FILE", 0, "write there what the disk holds in the end", 0 },
 	{ "log", 'l', "FILE", 0, "add to the fault driver's log", 0 },
-	{ "buffered", 'b', NULL, 0,
-	  "the image is read and written through the page cache: a read may see a "
-	  "sector change that a write in flight changes",
-	  0 },
 	{ 0 },
 };
 static const struct argp argp = { option_table, parse_option, "DOMAIN/VDEV", NULL,
@@ -368,10 +358,10 @@ int main(int argc, char **argv)
 	tandem_get_info(disk, &info);
 	printf("%" PRIu64 " writes, %" PRIu64 " reads, %" PRIu64 " discards, %" PRIu64
 	       " flushes, %u reconnects, pause %.1f ms median, %.1f ms max; errors "
-	       "%" PRIu64 ", wrong sectors %" PRIu64 ", seen changing %" PRIu64 "\n",
+	       "%" PRIu64 ", wrong sectors %" PRIu64 "\n",
 	       count[TANDEM_WRITE], count[TANDEM_READ], count[TANDEM_DISCARD],
 	       count[TANDEM_FLUSH], info.reconnects, (double)info.median_pause_us / 1e3,
-	       (double)info.max_pause_us / 1e3, errors, wrong, mixed);
+	       (double)info.max_pause_us / 1e3, errors, wrong);
 	tandem_close(disk);
 	sectors_free(&sectors);
 	return err || errors || wrong;

@@ -131,16 +131,6 @@ void sectors_end(struct sectors *s, uint64_t first, uint64_t n, uint64_t id)
 	}
 }
 
-bool sectors_changing(const struct sectors *s, uint64_t sector, uint64_t since)
-{
-	const struct sector_set *set = &s->set[sector];
-
-	for (uint32_t i = 0; i < set->n; i++)
-		if (set->v[i].id && set->v[i].end >= since)
-			return true;
-	return false;
-}
-
 bool sectors_legal(struct sectors *s, uint64_t sector, uint64_t gen, uint64_t since)
 {
 	const struct sector_set *set = set_of(s, sector);

@@ -51,8 +51,6 @@ void sectors_end(struct sectors *s, uint64_t first, uint64_t n, uint64_t id);
  * For crashes: `since` is when the last acknowledged flush began.
  */
 bool sectors_legal(struct sectors *s, uint64_t sector, uint64_t gen, uint64_t since);
-/* Was a write of the sector in flight at any time since then? */
-bool sectors_changing(const struct sectors *s, uint64_t sector, uint64_t since);
 void sectors_settle(struct sectors *s, uint64_t sector, uint64_t gen, uint64_t since);
 /* For a message: the values that would have been right. */
 void sectors_explain(const struct sectors *s, uint64_t sector, uint64_t since, char *buf,
