@@ -47,10 +47,25 @@ struct ioengine_ops ioengine;
 
 /* ---------------------------------------------------------------- the disks */
 
+/* The jobs that have this disk: each will want a queue of it. */
+static unsigned jobs_on(const char *name)
+{
+	struct thread_data *td;
+	struct fio_file *f;
+	unsigned n = 0, j;
+	int i;
+
+	for_each_td(td, i)
+	{
+		for_each_file(td, f, j) n += !strcmp(f->file_name, name);
+	}
+	return n;
+}
+
 static int get_disk(struct thread_data *td, const char *name, struct fio_disk **d)
 {
 	const struct engine_options *eo = td->eo;
-	struct tandem_opts opts = engine_tandem_opts(eo, thread_number, td->o.iodepth);
+	struct tandem_opts opts = engine_tandem_opts(eo, jobs_on(name), td->o.iodepth);
 	char *why = NULL;
 	int err;
 

@@ -74,6 +74,24 @@ is "the image's bytes" "$(printf '\x5a\xa5\xc3\x3c%.0s' $(seq 1024) | sha256sum)
 	"$(head -c 4096 "$work/raw.img" | sha256sum)"
 ok tandem block-detach guest0 xvda
 
+# a job has a queue of its own disk, and none of the other jobs' disks
+jobs=()
+for disk in a b c d; do
+	ok tandem block-attach guest0 "vdev=xvd$disk,backend=drv0,access=rw,backendtype=null,target=1M"
+	jobs+=(--name="$disk" --filename="guest0/xvd$disk")
+done
+fio --ioengine=external:"$FIO_ENGINE" --rw=randread --time_based --runtime=2 --rate_iops=100 \
+	"${jobs[@]}" >"$work/fio" 2>&1 &
+fio_pid=$!
+all_connected() { [ "$(tandem block-list guest0 | grep -c Connected)" = 4 ]; }
+wait_for 10 all_connected || fail "four disks do not connect"
+matches "the disks in xenstore" 'device/vbd/51712/' "$(tandem xs ls -R /local)"
+is "queues beyond one a disk" "" "$(tandem xs ls -R /local | grep queue-1)"
+wait "$fio_pid" || fail "four disks: $(tail -n 5 "$work/fio")"
+for disk in a b c d; do
+	ok tandem block-detach guest0 "xvd$disk"
+done
+
 if "$TANDEM" image --help >/dev/null 2>&1; then
 	ok tandem image convert --format zstd "$work/raw.img" "$work/z.img"
 	trim_zero=1 disk "zstd with overlay" "access=rw,format=zstd,target=$work/z.img"
