@@ -180,6 +180,7 @@ int main(int argc, char **argv)
 
 	if (parse(&b.load, &opts, &size, &holding, argc, argv))
 		return usage();
+	opts.readonly = !b.load.write;
 	opts.depth = b.load.qd;
 	opts.pool_bytes = b.load.qd * ((b.load.bs + 4095) & ~(size_t)4095) + (1u << 20);
 	err = tandem_open(argv[optind], &opts, &b.disk, &why);

@@ -70,6 +70,8 @@ class TandemSide(Side):
                   "size": lambda: str(files.size)}[self.opts["target"]]()
         kind = "format=zstd" if driver == "zstd" else f"format=raw,backendtype={driver}"
         access = "r" if driver == "zstd" else "w"
+        if "options" in self.opts:
+            kind += f",options={self.opts['options']}"
         return f"{kind},vdev={self.vdev},access={access},backend={self.drv},target={target}"
 
     def zstd(self):
@@ -97,7 +99,8 @@ class TandemSide(Side):
 
     def fill(self):
         tdblk = self.ctx.tool("bench/tdblk")
-        procs.run([tdblk, self.files()[0], "--rw", "write", "--bs", str(256 << 10),
+        rw = "read" if self.opts["driver"] == "zstd" else "write"
+        procs.run([tdblk, self.files()[0], "--rw", rw, "--bs", str(256 << 10),
                    "--qd", "8", "--once"], self.env(), timeout=300)
 
     def files(self):
@@ -142,4 +145,6 @@ SIDES = {
     "tandem-tmpfs": (TandemSide, dict(driver="uring", target="tmpfs")),
     "tandem-aio": (TandemSide, dict(driver="aio", target="raw")),
     "tandem-zstd": (TandemSide, dict(driver="zstd", target="zstd")),
+    "tandem-zstd-whole": (TandemSide, dict(driver="zstd", target="zstd", fill=True,
+                                           options="cache=2G")),
 }
