@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 /* Set while this thread copies out of a mapping. */
@@ -15,18 +16,20 @@ static _Thread_local sigjmp_buf guard;
 static void rawmap_fault(int sig, siginfo_t *info, void *context)
 {
 	const struct rawmap *m = guarded;
+	const ucontext_t *interrupted = context;
 
-	(void)context;
-	if (m && (uintptr_t)info->si_addr - (uintptr_t)m->mem < m->len)
+	if (m && (uintptr_t)info->si_addr - (uintptr_t)m->mem < m->len) {
+		/* the jump leaves the handler without the kernel's return */
+		pthread_sigmask(SIG_SETMASK, &interrupted->uc_sigmask, NULL);
 		siglongjmp(guard, 1);
+	}
 	/* not ours: the same instruction again, without us */
 	signal(sig, SIG_DFL);
 }
 
 static void rawmap_catch(void)
 {
-	struct sigaction sa = { .sa_sigaction = rawmap_fault,
-				.sa_flags = SA_SIGINFO | SA_NODEFER };
+	struct sigaction sa = { .sa_sigaction = rawmap_fault, .sa_flags = SA_SIGINFO };
 
 	/* cannot fail: the signal exists */
 	(void)sigaction(SIGBUS, &sa, NULL);
