@@ -22,7 +22,7 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
-struct blkworker; /* worker.h */
+struct worker; /* worker.h */
 
 enum blkdrv_op { BLKDRV_READ, BLKDRV_WRITE, BLKDRV_FLUSH, BLKDRV_DISCARD };
 
@@ -87,7 +87,7 @@ struct blkdrv {			      /* first member of a driver's own struct */
 
 struct blkdrv_queue { /* first member of a driver's own struct */
 	struct blkdrv *dev;
-	struct blkworker *worker;
+	struct worker *worker;
 };
 
 struct blkdrv_ops {
@@ -103,8 +103,7 @@ struct blkdrv_ops {
 	/* Optional: looks at the size again, updates dev->info. */
 	int (*refresh)(struct blkdrv *dev);
 	/* Required. */
-	int (*queue_start)(struct blkdrv *dev, struct blkworker *w,
-			   struct blkdrv_queue **q);
+	int (*queue_start)(struct blkdrv *dev, struct worker *w, struct blkdrv_queue **q);
 	void (*queue_stop)(struct blkdrv_queue *q); /* nothing is in flight */
 	/*
 	 * Required: starts one I/O. 0: blkdrv_done() was or will be called,

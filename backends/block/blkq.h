@@ -13,8 +13,8 @@
 #include <stdatomic.h>
 
 #include "backends/block/blkdrv.h"
-#include "backends/block/pgrant.h"
-#include "backends/block/worker.h"
+#include "backends/pgrant.h"
+#include "backends/worker.h"
 #include "hv/plat/plat.h"
 #include "ringproto/blkif.h"
 
@@ -42,7 +42,7 @@ enum blkq_counter {
 };
 extern const char *const blkq_counter_names[BLKQ_NR_COUNTERS];
 
-struct blkthrottle; /* throttle of the disk, shared by its queues; blkback.h */
+struct throttle; /* throttle of the disk, shared by its queues; blkback.h */
 
 struct blkq_config {
 	struct plat *plat;
@@ -56,8 +56,8 @@ struct blkq_config {
 	uint32_t max_indirect; /* segments; 0: not offered */
 	bool barrier, discard; /* offered */
 	struct blkdrv *dev;
-	struct blkworker *worker;
-	struct blkthrottle *throttle; /* NULL: none */
+	struct worker *worker;
+	struct throttle *throttle; /* NULL: none */
 	/* On the worker's thread. broken: at most once, the peer broke the
 	 * protocol. stopped: once after blkq_stop(), the last call. */
 	void (*broken)(void *arg, int err);
@@ -93,7 +93,7 @@ struct blkreq {
 
 struct blkq {
 	struct worker_client client; /* first */
-	struct blkworker *worker;
+	struct worker *worker;
 	struct blkdrv *dev;
 	struct blkdrv_queue *dq;
 	struct ring_back ring;

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "backends/block/blkq.h"
-#include "backends/block/blkthrottle.h"
+#include "backends/throttle.h"
 #include "hv/base/log.h"
 
 #define MAP_BATCH 64
@@ -112,8 +112,8 @@ static bool blkreq_try_step(struct blkreq *req)
 						    : BLKREQ_POSTFLUSH;
 
 	if (!req->charged && q->cfg.throttle) {
-		uint64_t wait = blkthrottle_take(q->cfg.throttle, req->io.len,
-						 worker_now(q->worker));
+		uint64_t wait = throttle_take(q->cfg.throttle, req->io.len,
+					      worker_now(q->worker));
 
 		if (wait) {
 			q->client.wake_at = worker_now(q->worker) + wait;

@@ -345,8 +345,7 @@ static void aio_free(struct aio_queue *aq)
 	free(aq);
 }
 
-static int aio_queue_start(struct blkdrv *dev, struct blkworker *w,
-			   struct blkdrv_queue **q)
+static int aio_queue_start(struct blkdrv *dev, struct worker *w, struct blkdrv_queue **q)
 {
 	struct aio_queue *aq = calloc(1, sizeof(*aq));
 	int err;

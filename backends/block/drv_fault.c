@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "backends/block/drivers.h"
-#include "backends/block/worker.h"
+#include "backends/worker.h"
 
 #define FAULT_DEPTH 512
 
@@ -213,7 +213,7 @@ static void fault_mem_remove(struct blkdrv_queue *q, void *base, size_t len)
 
 /* ---------------------------------------------------------- start and stop */
 
-static int fault_queue_start(struct blkdrv *dev, struct blkworker *w,
+static int fault_queue_start(struct blkdrv *dev, struct worker *w,
 			     struct blkdrv_queue **q)
 {
 	struct fault *fault = (struct fault *)dev;

@@ -89,8 +89,7 @@ static void ram_close(struct blkdrv *dev)
 	free(ram);
 }
 
-static int ram_queue_start(struct blkdrv *dev, struct blkworker *w,
-			   struct blkdrv_queue **q)
+static int ram_queue_start(struct blkdrv *dev, struct worker *w, struct blkdrv_queue **q)
 {
 	struct ram_queue *rq = calloc(1, sizeof(*rq));
 

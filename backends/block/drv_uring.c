@@ -224,7 +224,7 @@ static void uring_mem_remove(struct blkdrv_queue *q, void *base, size_t len)
 
 /* ---------------------------------------------------------- start and stop */
 
-static int uring_queue_start(struct blkdrv *dev, struct blkworker *w,
+static int uring_queue_start(struct blkdrv *dev, struct worker *w,
 			     struct blkdrv_queue **q)
 {
 	struct uring_queue *uq = calloc(1, sizeof(*uq));

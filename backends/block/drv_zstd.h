@@ -8,9 +8,9 @@
 
 #include "backends/block/blkdrv.h"
 #include "backends/block/rangelock.h"
-#include "backends/block/worker.h"
 #include "backends/block/zimage/overlay.h"
 #include "backends/block/zimage/zcache.h"
+#include "backends/worker.h"
 
 #define ZSTD_SEGS 256 /* a queue's; an I/O that finds none waits for one */
 
@@ -78,7 +78,7 @@ static inline struct zstd_dev *zstd_dev_of(const struct zstd_queue *q)
 }
 
 /* drv_zstd_queue.c */
-int zstd_queue_start(struct blkdrv *dev, struct blkworker *w, struct blkdrv_queue **q);
+int zstd_queue_start(struct blkdrv *dev, struct worker *w, struct blkdrv_queue **q);
 void zstd_queue_stop(struct blkdrv_queue *q);
 int zstd_submit(struct blkdrv_queue *q, struct blkdrv_io *io);
 int zstd_poll(struct blkdrv_queue *q);

@@ -406,7 +406,7 @@ static void woken(struct worker_op *op, int res, uint32_t flags)
 	} while (zstd_arm(&q->q));
 }
 
-int zstd_queue_start(struct blkdrv *dev, struct blkworker *w, struct blkdrv_queue **out)
+int zstd_queue_start(struct blkdrv *dev, struct worker *w, struct blkdrv_queue **out)
 {
 	struct zstd_queue *q = aligned_alloc(64, sizeof(*q));
 	unsigned i;

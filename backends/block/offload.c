@@ -12,7 +12,7 @@
 
 struct offload {
 	struct worker_op op; /* first */
-	struct blkworker *worker;
+	struct worker *worker;
 	int evfd;
 	uint64_t count;	      /* what op reads */
 	unsigned outstanding; /* the worker's */
@@ -82,7 +82,7 @@ static void offload_event(struct worker_op *op, int res, uint32_t flags)
 	offload_arm(o);
 }
 
-struct offload *offload_new(struct blkworker *w)
+struct offload *offload_new(struct worker *w)
 {
 	struct offload *o = calloc(1, sizeof(*o));
 

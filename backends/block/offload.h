@@ -6,7 +6,7 @@
 #ifndef TANDEM_BACKENDS_BLOCK_OFFLOAD_H
 #define TANDEM_BACKENDS_BLOCK_OFFLOAD_H
 
-#include "backends/block/worker.h"
+#include "backends/worker.h"
 
 struct offload;
 
@@ -18,8 +18,8 @@ struct offload_job {
 	int result;			       /* of call */
 };
 
-struct offload *offload_new(struct blkworker *w); /* NULL: out of memory or fds */
-void offload_free(struct offload *o);		  /* no job is left */
+struct offload *offload_new(struct worker *w); /* NULL: out of memory or fds */
+void offload_free(struct offload *o);	       /* no job is left */
 /* 0 or -errno (then done is not called). On the worker. */
 int offload_submit(struct offload *o, struct offload_job *job);
 

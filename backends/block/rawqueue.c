@@ -141,7 +141,7 @@ void rawqueue_aux(struct rawqueue *rq, struct blkdrv_io *io)
 
 /* ---------------------------------------------------------- start and stop */
 
-int rawqueue_init(struct rawqueue *rq, struct blkdrv *dev, struct blkworker *w)
+int rawqueue_init(struct rawqueue *rq, struct blkdrv *dev, struct worker *w)
 {
 	struct rawfile *f = (struct rawfile *)dev;
 

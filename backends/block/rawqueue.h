@@ -12,7 +12,7 @@
 
 #include "backends/block/blkdrv.h"
 #include "backends/block/rawfile.h"
-#include "backends/block/worker.h"
+#include "backends/worker.h"
 
 struct offload;
 struct rawbounce;
@@ -25,7 +25,7 @@ struct rawqueue {
 	struct offload *offload;  /* NULL: no block device */
 };
 
-int rawqueue_init(struct rawqueue *rq, struct blkdrv *dev, struct blkworker *w);
+int rawqueue_init(struct rawqueue *rq, struct blkdrv *dev, struct worker *w);
 void rawqueue_exit(struct rawqueue *rq);
 
 /* SQE target: the registered file where there is one. */

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backends/block/blkthrottle.h"
 #include "backends/block/vbd.h"
+#include "backends/throttle.h"
 #include "hv/base/cleanup.h"
 
 /* ------------------------------------------------- what the toolstack wrote */
@@ -18,26 +18,27 @@
  */
 int vbd_read_params(struct vbd *vbd, struct blkdrv_params *p, char **strings)
 {
-	cleanup_free char *mode = xenbus_get(&vbd->dev, "mode");
+	cleanup_free char *mode = xenbus_get(&vbd->dev.xb, "mode");
 	uint64_t direct = 1, sector = 0;
 
-	strings[0] = xenbus_get(&vbd->dev, "driver");
-	strings[1] = xenbus_get(&vbd->dev, "params");
-	strings[2] = xenbus_get(&vbd->dev, "options");
+	strings[0] = xenbus_get(&vbd->dev.xb, "driver");
+	strings[1] = xenbus_get(&vbd->dev.xb, "params");
+	strings[2] = xenbus_get(&vbd->dev.xb, "options");
 	if (!strings[0])
 		strings[0] = strdup("uring"); /* xl's own toolstack writes none */
 	if (!strings[0])
 		return -ENOMEM;
 	if (!strings[1]) {
-		xenbus_error(&vbd->dev, "params: missing; want the image's path");
+		xenbus_error(&vbd->dev.xb, "params: missing; want the image's path");
 		return -EINVAL;
 	}
-	if (xenbus_get_num(&vbd->dev, "sector-size-wanted", 4096, &sector) == -EINVAL ||
+	if (xenbus_get_num(&vbd->dev.xb, "sector-size-wanted", 4096, &sector) ==
+		    -EINVAL ||
 	    (sector && sector != 512 && sector != 4096)) {
-		xenbus_error(&vbd->dev, "sector-size-wanted: want 512 or 4096");
+		xenbus_error(&vbd->dev.xb, "sector-size-wanted: want 512 or 4096");
 		return -EINVAL;
 	}
-	(void)xenbus_get_num(&vbd->dev, "direct-io-safe", 1, &direct);
+	(void)xenbus_get_num(&vbd->dev.xb, "direct-io-safe", 1, &direct);
 	*p = (struct blkdrv_params){
 		.driver = strings[0],
 		.target = strings[1],
@@ -51,7 +52,7 @@ int vbd_read_params(struct vbd *vbd, struct blkdrv_params *p, char **strings)
 
 static bool vbd_is_cdrom(struct vbd *vbd)
 {
-	cleanup_free char *type = xenbus_get(&vbd->dev, "device-type");
+	cleanup_free char *type = xenbus_get(&vbd->dev.xb, "device-type");
 
 	return type && !strcmp(type, "cdrom");
 }
@@ -63,59 +64,32 @@ int vbd_read_throttle(struct vbd *vbd)
 	uint64_t v[3] = { 0, 0, 1000 };
 
 	for (int i = 0; i < 3; i++)
-		if (xenbus_get_num(&vbd->dev, keys[i], UINT64_MAX, &v[i]) == -EINVAL) {
-			xenbus_error(&vbd->dev, "%s: want a decimal number", keys[i]);
+		if (xenbus_get_num(&vbd->dev.xb, keys[i], UINT64_MAX, &v[i]) == -EINVAL) {
+			xenbus_error(&vbd->dev.xb, "%s: want a decimal number", keys[i]);
 			return -EINVAL;
 		}
 	if (!v[0] && !v[1])
 		return 0;
-	vbd->throttle = blkthrottle_new(v[0], v[1], v[2]);
+	vbd->throttle = throttle_new(v[0], v[1], v[2]);
 	return vbd->throttle ? 0 : -ENOMEM;
 }
 
 /* ----------------------------------------------------------- what we publish */
 
-struct vbd_key {
-	const char *name;
-	uint64_t value;
-};
-
-static int vbd_publish(struct vbd *vbd, const struct vbd_key *keys, uint32_t n)
-{
-	struct plat *p = xenbus_plat(vbd->dev.bus);
-	xenstore_tx_t tx;
-	int err;
-
-	do {
-		err = xenstore_tx_start(p, &tx);
-		if (err)
-			return err;
-		for (uint32_t i = 0; !err && i < n; i++)
-			err = xenbus_printf(&vbd->dev, tx, keys[i].name, "%" PRIu64,
-					    keys[i].value);
-		if (err) {
-			(void)xenstore_tx_end(p, tx, false);
-			return err;
-		}
-		err = xenstore_tx_end(p, tx, true);
-	} while (err == -EAGAIN);
-	return err;
-}
-
 static bool vbd_offers_discard(struct vbd *vbd)
 {
 	uint64_t enable = 1;
 
-	(void)xenbus_get_num(&vbd->dev, "discard-enable", 1, &enable);
+	(void)xenbus_get_num(&vbd->dev.xb, "discard-enable", 1, &enable);
 	return enable && vbd->drv->info.discard && !vbd->drv->info.readonly;
 }
 
 int vbd_publish_limits(struct vbd *vbd)
 {
-	const struct blkback_config *c = blkback_cfg(vbd->bb);
+	const struct blkback_config *c = vbd_config(vbd);
 	const struct blkdrv_info *info = &vbd->drv->info;
 	bool discard = vbd_offers_discard(vbd);
-	const struct vbd_key keys[] = {
+	const struct device_key keys[] = {
 		{ "max-ring-page-order", c->max_ring_order },
 		{ "max-ring-pages", 1u << c->max_ring_order },
 		{ "multi-queue-max-queues", c->max_queues },
@@ -130,7 +104,7 @@ int vbd_publish_limits(struct vbd *vbd)
 	};
 	uint32_t n = sizeof(keys) / sizeof(keys[0]);
 
-	return vbd_publish(vbd, keys, discard ? n : n - 3);
+	return device_publish(&vbd->dev, keys, discard ? n : n - 3);
 }
 
 static uint64_t vbd_sectors(const struct vbd *vbd)
@@ -144,25 +118,30 @@ int vbd_publish_properties(struct vbd *vbd)
 	uint64_t flags = (info->readonly ? VDISK_READONLY : 0) |
 			 (info->removable ? VDISK_REMOVABLE : 0) |
 			 (info->cdrom || vbd_is_cdrom(vbd) ? VDISK_CDROM : 0);
-	const struct vbd_key keys[] = {
+	const struct device_key keys[] = {
 		{ "sectors", vbd_sectors(vbd) },
 		{ "info", flags },
 		{ "sector-size", info->sector_size },
 		{ "physical-sector-size", info->physical_sector_size },
 	};
 
-	return vbd_publish(vbd, keys, sizeof(keys) / sizeof(keys[0]));
+	return device_publish(&vbd->dev, keys, sizeof(keys) / sizeof(keys[0]));
 }
 
 int vbd_publish_size(struct vbd *vbd)
 {
-	const struct vbd_key key = { "sectors", vbd_sectors(vbd) };
-	int err = vbd_publish(vbd, &key, 1);
+	const struct device_key key = { "sectors", vbd_sectors(vbd) };
+	int err = device_publish(&vbd->dev, &key, 1);
 
 	/* the state, unchanged, once more: that is how a frontend hears of it */
 	return err ? err
-		   : xenbus_printf(&vbd->dev, XENSTORE_NO_TX, "state", "%d",
-				   (int)vbd->dev.state);
+		   : xenbus_printf(&vbd->dev.xb, XENSTORE_NO_TX, "state", "%d",
+				   (int)vbd->dev.xb.state);
+}
+
+static uint64_t vbd_counter(const struct blkq *q, int c)
+{
+	return atomic_load_explicit(&q->count[c], memory_order_relaxed);
 }
 
 int vbd_publish_stats(struct vbd *vbd)
@@ -174,17 +153,16 @@ int vbd_publish_stats(struct vbd *vbd)
 	for (int c = 0; o && c < BLKQ_NR_COUNTERS; c++) {
 		uint64_t sum = 0;
 
-		for (uint32_t i = 0; i < vbd->nr_queues; i++)
-			if (vbd->queue[i].q)
-				sum += atomic_load_explicit(&vbd->queue[i].q->count[c],
-							    memory_order_relaxed);
+		for (uint32_t i = 0; i < vbd->dev.nr_queues; i++)
+			if (vbd->dev.queue[i].q)
+				sum += vbd_counter(vbd->dev.queue[i].q, c);
 		json_object_set_new(o, blkq_counter_names[c],
 				    json_integer((json_int_t)sum));
 	}
-	json_object_set_new(o, "queues", json_integer((json_int_t)vbd->nr_queues));
+	json_object_set_new(o, "queues", json_integer((json_int_t)vbd->dev.nr_queues));
 	text = json_dumps(o, JSON_COMPACT);
 	if (text)
-		err = xenbus_printf(&vbd->dev, XENSTORE_NO_TX, "stats", "%s", text);
+		err = xenbus_printf(&vbd->dev.xb, XENSTORE_NO_TX, "stats", "%s", text);
 	free(text);
 	json_decref(o);
 	return err;
@@ -192,18 +170,9 @@ int vbd_publish_stats(struct vbd *vbd)
 
 /* ------------------------------------------------- what the frontend wrote */
 
-static int vbd_bad_key(struct vbd *vbd, const char *key, const char *want)
-{
-	cleanup_free char *value = xenbus_fe_get(&vbd->dev, key);
-
-	xenbus_error(&vbd->dev, "%s/%s=%.64s: want %s", vbd->dev.fe_path, key,
-		     value ? value : "(missing)", want);
-	return -EINVAL;
-}
-
 static int vbd_read_abi(struct vbd *vbd, enum blkif_abi *abi)
 {
-	cleanup_free char *proto = xenbus_fe_get(&vbd->dev, "protocol");
+	cleanup_free char *proto = xenbus_fe_get(&vbd->dev.xb, "protocol");
 
 	if (!proto)
 		*abi = BLKIF_ABI_NATIVE;
@@ -212,18 +181,18 @@ static int vbd_read_abi(struct vbd *vbd, enum blkif_abi *abi)
 	else if (!strcmp(proto, XEN_IO_PROTO_ABI_X86_32))
 		*abi = BLKIF_ABI_X86_32;
 	else
-		return vbd_bad_key(vbd, "protocol",
-				   XEN_IO_PROTO_ABI_X86_64
-				   " or " XEN_IO_PROTO_ABI_X86_32);
+		return device_bad_key(&vbd->dev, "protocol",
+				      XEN_IO_PROTO_ABI_X86_64
+				      " or " XEN_IO_PROTO_ABI_X86_32);
 	return 0;
 }
 
 /* Both ways to say it; *indexed: the references are ring-ref0 and on. */
 static int vbd_read_ring_pages(struct vbd *vbd, uint32_t *pages, bool *indexed)
 {
-	uint32_t max = blkback_cfg(vbd->bb)->max_ring_order;
+	uint32_t max = vbd_config(vbd)->max_ring_order;
 	uint64_t order, n;
-	int err = xenbus_fe_num(&vbd->dev, "ring-page-order", max, &order);
+	int err = xenbus_fe_num(&vbd->dev.xb, "ring-page-order", max, &order);
 
 	*indexed = true;
 	if (!err) {
@@ -231,16 +200,17 @@ static int vbd_read_ring_pages(struct vbd *vbd, uint32_t *pages, bool *indexed)
 		return 0;
 	}
 	if (err != -ENOENT)
-		return vbd_bad_key(vbd, "ring-page-order", "max-ring-page-order at most");
-	err = xenbus_fe_num(&vbd->dev, "num-ring-pages", 1u << max, &n);
+		return device_bad_key(&vbd->dev, "ring-page-order",
+				      "max-ring-page-order at most");
+	err = xenbus_fe_num(&vbd->dev.xb, "num-ring-pages", 1u << max, &n);
 	if (err == -ENOENT) {
 		*indexed = false;
 		*pages = 1;
 		return 0;
 	}
 	if (err || !n || (n & (n - 1)))
-		return vbd_bad_key(vbd, "num-ring-pages",
-				   "a power of two, max-ring-pages at most");
+		return device_bad_key(&vbd->dev, "num-ring-pages",
+				      "a power of two, max-ring-pages at most");
 	*pages = (uint32_t)n;
 	return 0;
 }
@@ -258,27 +228,27 @@ static int vbd_read_queue(struct vbd *vbd, const char *prefix, bool indexed,
 		else
 			snprintf(key, sizeof(key), "%sring-ref", prefix);
 		/* one page may be spelled either way */
-		if (xenbus_fe_num(&vbd->dev, key, UINT32_MAX, &v) == -ENOENT &&
+		if (xenbus_fe_num(&vbd->dev.xb, key, UINT32_MAX, &v) == -ENOENT &&
 		    cfg->nr_ring_refs == 1)
 			snprintf(key, sizeof(key), "%sring-ref%s", prefix,
 				 indexed ? "" : "0");
-		if (xenbus_fe_num(&vbd->dev, key, UINT32_MAX, &v))
-			return vbd_bad_key(vbd, key, "a grant reference");
+		if (xenbus_fe_num(&vbd->dev.xb, key, UINT32_MAX, &v))
+			return device_bad_key(&vbd->dev, key, "a grant reference");
 		cfg->ring_refs[i] = (grant_ref_t)v;
 	}
 	snprintf(key, sizeof(key), "%sevent-channel", prefix);
-	if (xenbus_fe_num(&vbd->dev, key, UINT32_MAX, &v))
-		return vbd_bad_key(vbd, key, "a port");
+	if (xenbus_fe_num(&vbd->dev.xb, key, UINT32_MAX, &v))
+		return device_bad_key(&vbd->dev, key, "a port");
 	cfg->port = (evtchn_port_t)v;
 	return 0;
 }
 
-int vbd_read_frontend(struct vbd *vbd, struct blkq_config *cfg, uint32_t *n)
+int vbd_read_frontend(struct vbd *vbd, uint32_t *n)
 {
-	const struct blkback_config *c = blkback_cfg(vbd->bb);
+	const struct blkback_config *c = vbd_config(vbd);
 	struct blkq_config common = {
-		.plat = xenbus_plat(vbd->dev.bus),
-		.frontend = vbd->dev.frontend,
+		.plat = xenbus_plat(vbd->dev.xb.bus),
+		.frontend = vbd->dev.xb.frontend,
 		.max_persistent = c->max_persistent,
 		.max_indirect = c->max_indirect,
 		.barrier = vbd->drv->info.flush,
@@ -291,22 +261,22 @@ int vbd_read_frontend(struct vbd *vbd, struct blkq_config *cfg, uint32_t *n)
 	bool indexed;
 	int err;
 
-	if (xenbus_fe_num(&vbd->dev, "multi-queue-num-queues", c->max_queues, &queues) ==
-		    -EINVAL ||
+	if (xenbus_fe_num(&vbd->dev.xb, "multi-queue-num-queues", c->max_queues,
+			  &queues) == -EINVAL ||
 	    !queues)
-		return vbd_bad_key(vbd, "multi-queue-num-queues",
-				   "multi-queue-max-queues at most");
-	if (xenbus_fe_num(&vbd->dev, "feature-persistent", 1, &persistent) == -EINVAL)
-		return vbd_bad_key(vbd, "feature-persistent", "0 or 1");
+		return device_bad_key(&vbd->dev, "multi-queue-num-queues",
+				      "multi-queue-max-queues at most");
+	if (xenbus_fe_num(&vbd->dev.xb, "feature-persistent", 1, &persistent) == -EINVAL)
+		return device_bad_key(&vbd->dev, "feature-persistent", "0 or 1");
 	common.persistent = persistent && c->max_persistent;
 	err = vbd_read_abi(vbd, &common.abi);
 	if (!err)
 		err = vbd_read_ring_pages(vbd, &common.nr_ring_refs, &indexed);
 	for (uint32_t i = 0; !err && i < queues; i++) {
-		cfg[i] = common;
+		vbd->queue[i] = common;
 		if (queues > 1)
 			snprintf(prefix, sizeof(prefix), "queue-%u/", i);
-		err = vbd_read_queue(vbd, prefix, indexed, &cfg[i]);
+		err = vbd_read_queue(vbd, prefix, indexed, &vbd->queue[i]);
 	}
 	*n = (uint32_t)queues;
 	return err;

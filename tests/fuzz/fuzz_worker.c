@@ -8,14 +8,14 @@
 #include <errno.h>
 #include <string.h>
 
-struct blkworker {
+struct worker {
 	uint64_t now;
 	struct worker_client *client, *flush;
 };
 
-static struct blkworker the_worker;
+static struct worker the_worker;
 
-struct blkworker *fuzz_worker(void)
+struct worker *fuzz_worker(void)
 {
 	memset(&the_worker, 0, sizeof(the_worker));
 	the_worker.now = 1000000000u;
@@ -38,12 +38,12 @@ void fuzz_worker_round(void)
 		(void)the_worker.client->arm(the_worker.client);
 }
 
-uint64_t worker_now(const struct blkworker *w)
+uint64_t worker_now(const struct worker *w)
 {
 	return w->now;
 }
 
-struct io_uring_sqe *worker_sqe(struct blkworker *w, struct worker_op *op)
+struct io_uring_sqe *worker_sqe(struct worker *w, struct worker_op *op)
 {
 	static struct io_uring_sqe sqe;
 
@@ -52,63 +52,63 @@ struct io_uring_sqe *worker_sqe(struct blkworker *w, struct worker_op *op)
 	return &sqe;
 }
 
-void worker_client_add(struct blkworker *w, struct worker_client *c)
+void worker_client_add(struct worker *w, struct worker_client *c)
 {
 	c->active = true;
 	w->client = c;
 }
 
-void worker_client_remove(struct blkworker *w, struct worker_client *c)
+void worker_client_remove(struct worker *w, struct worker_client *c)
 {
 	(void)c;
 	w->client = w->flush = NULL;
 }
 
-void worker_client_wake(struct blkworker *w, struct worker_client *c)
+void worker_client_wake(struct worker *w, struct worker_client *c)
 {
 	(void)w;
 	c->active = true;
 }
 
-void worker_flush_later(struct blkworker *w, struct worker_client *c)
+void worker_flush_later(struct worker *w, struct worker_client *c)
 {
 	c->flushing = true;
 	w->flush = c;
 }
 
-void worker_inflight(struct blkworker *w, int delta)
+void worker_inflight(struct worker *w, int delta)
 {
 	(void)w;
 	(void)delta;
 }
 
-unsigned worker_batch(const struct blkworker *w)
+unsigned worker_batch(const struct worker *w)
 {
 	(void)w;
 	return 1;
 }
 
-void worker_call(struct blkworker *w, void (*fn)(void *arg), void *arg)
+void worker_call(struct worker *w, void (*fn)(void *arg), void *arg)
 {
 	(void)w;
 	fn(arg);
 }
 
 /* Nothing is registered. */
-int worker_file_get(struct blkworker *w, int fd)
+int worker_file_get(struct worker *w, int fd)
 {
 	(void)w;
 	(void)fd;
 	return -EOPNOTSUPP;
 }
 
-void worker_file_put(struct blkworker *w, int index)
+void worker_file_put(struct worker *w, int index)
 {
 	(void)w;
 	(void)index;
 }
 
-int worker_buf_get(struct blkworker *w, void *base, size_t len)
+int worker_buf_get(struct worker *w, void *base, size_t len)
 {
 	(void)w;
 	(void)base;
@@ -116,7 +116,7 @@ int worker_buf_get(struct blkworker *w, void *base, size_t len)
 	return -EOPNOTSUPP;
 }
 
-void worker_buf_put(struct blkworker *w, int index)
+void worker_buf_put(struct worker *w, int index)
 {
 	(void)w;
 	(void)index;

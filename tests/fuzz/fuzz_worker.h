@@ -3,10 +3,10 @@
 #ifndef TANDEM_TESTS_FUZZ_FUZZ_WORKER_H
 #define TANDEM_TESTS_FUZZ_FUZZ_WORKER_H
 
-#include "backends/block/worker.h"
+#include "backends/worker.h"
 
 /* The one worker, made new. */
-struct blkworker *fuzz_worker(void);
+struct worker *fuzz_worker(void);
 /* One round of it. */
 void fuzz_worker_round(void);
 

@@ -10,7 +10,7 @@
 #include <stdatomic.h>
 
 #include "backends/block/blkdrv.h"
-#include "backends/block/worker.h"
+#include "backends/worker.h"
 
 struct blkrig_io {
 	struct blkdrv_io io;
@@ -22,7 +22,7 @@ struct blkrig_io {
 
 struct blkrig {
 	struct blkdrv *dev;
-	struct blkworker *worker;
+	struct worker *worker;
 	struct blkdrv_queue *q;
 	struct worker_client client;
 	uint8_t *mem; /* shared, registered */

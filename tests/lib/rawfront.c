@@ -34,7 +34,7 @@ static void *rawback_thread(void *arg)
 
 	while (poll(&p, 1, 0) == 0) {
 		evloop_once(rb->loop, 100);
-		blkback_poll(rb->bb);
+		backend_poll(rb->bb);
 	}
 	return NULL;
 }
@@ -53,10 +53,9 @@ static int rawback_open_files(void *arg, struct blkdrv_params *p, char **why)
 
 void rawback_start(struct rawback *rb, const struct blkback_config *cfg)
 {
-	struct blkback_config c = cfg ? *cfg : blkback_config_default;
-
 	memset(rb, 0, sizeof(*rb));
-	c.open_files = rawback_open_files;
+	rb->cfg = cfg ? *cfg : blkback_config_default;
+	rb->cfg.open_files = rawback_open_files;
 	rb->hv = memhv_new();
 	assert_non_null(rb->hv);
 	assert_int_equal(memplat_open(rb->hv, 0, &rb->dom0), 0);
@@ -68,8 +67,10 @@ void rawback_start(struct rawback *rb, const struct blkback_config *cfg)
 	assert_int_equal(evloop_add(rb->loop, rb->stop_fd, EPOLLIN, rawback_stop_event,
 				    rb, NULL),
 			 0);
-	assert_int_equal(blkback_new(rb->be, rb->loop, &c, rawback_lost, rb, &rb->bb), 0);
-	assert_int_equal(blkback_start(rb->bb), 0);
+	assert_int_equal(blkback_new(rb->be, rb->loop, &rb->cfg, rawback_lost, rb,
+				     &rb->bb),
+			 0);
+	assert_int_equal(backend_start(rb->bb), 0);
 	assert_int_equal(pthread_create(&rb->thread, NULL, rawback_thread, rb), 0);
 }
 
@@ -79,7 +80,7 @@ void rawback_stop(struct rawback *rb)
 
 	(void)!write(rb->stop_fd, &one, sizeof(one));
 	pthread_join(rb->thread, NULL);
-	blkback_free(rb->bb);
+	backend_free(rb->bb);
 	evloop_free(rb->loop);
 	close(rb->stop_fd);
 	assert_int_equal(memhv_mapped(rb->hv), 0);

@@ -23,7 +23,8 @@ struct rawback {
 	struct memhv *hv;
 	struct plat *be, *fe, *dom0;
 	struct evloop *loop;
-	struct blkback *bb;
+	struct blkback_config cfg;
+	struct backend *bb;
 	pthread_t thread;
 	int stop_fd;
 };

@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "backends/block/blkq.h"
-#include "backends/block/blkthrottle.h"
+#include "backends/throttle.h"
 #include "hv/base/adapt.h"
 #include "tests/lib/memplat.h"
 
@@ -35,7 +35,7 @@ static struct mock {
 	uint64_t round, worst_round; /* bytes */
 } mock;
 
-static int mock_start(struct blkdrv *dev, struct blkworker *w, struct blkdrv_queue **q)
+static int mock_start(struct blkdrv *dev, struct worker *w, struct blkdrv_queue **q)
 {
 	*q = calloc(1, sizeof(**q));
 	assert_non_null(*q);
@@ -98,7 +98,7 @@ static struct rig {
 	struct gnttab_arena *ring_pages, *data;
 	struct evtchn *ch;
 	struct ring_front ring;
-	struct blkworker *worker;
+	struct worker *worker;
 	struct blkq *q;
 	_Atomic bool stopped;
 } rig;
@@ -116,7 +116,7 @@ static void rig_stopped(void *arg)
 	atomic_store(&rig.stopped, true);
 }
 
-static void rig_start(struct blkthrottle *throttle)
+static void rig_start(struct throttle *throttle)
 {
 	struct blkq_config cfg = { .frontend = FE,
 				   .nr_ring_refs = 1,
@@ -305,7 +305,7 @@ static void test_stop_after_break(void **state)
 /* A flush is a request like others to the throttle; its data is not another. */
 static void test_throttled_flushes(void **state)
 {
-	struct blkthrottle *t = blkthrottle_new(100, 0, 0);
+	struct throttle *t = throttle_new(100, 0, 0);
 	uint64_t start;
 
 	(void)state;
@@ -319,7 +319,7 @@ static void test_throttled_flushes(void **state)
 	start = adapt_clock() - start;
 	assert_in_range(start, 280000000u, 2500000000u); /* 29 gaps of 10 ms */
 	rig_end();
-	blkthrottle_free(t);
+	throttle_free(t);
 }
 
 /* The largest requests that there are, a full ring of them. */

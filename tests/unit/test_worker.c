@@ -8,9 +8,9 @@
 
 #include <cmocka.h>
 
-#include "backends/block/worker.h"
+#include "backends/worker.h"
 
-static struct blkworker *worker;
+static struct worker *worker;
 static _Atomic bool busy, timed;
 
 static int busy_run(struct worker_client *c)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Files and buffers registered with a worker's io_uring, counted. */
-#ifndef TANDEM_BACKENDS_BLOCK_WORKER_REG_H
-#define TANDEM_BACKENDS_BLOCK_WORKER_REG_H
+#ifndef TANDEM_BACKENDS_WORKER_REG_H
+#define TANDEM_BACKENDS_WORKER_REG_H
 
 #include <liburing.h>
 #include <stdbool.h>
@@ -24,8 +24,8 @@ struct worker_reg {
 	} buf[WORKER_REG_BUFS];
 };
 
-struct blkworker;
-struct worker_reg *worker_reg(struct blkworker *w);
+struct worker;
+struct worker_reg *worker_reg(struct worker *w);
 
 void worker_reg_init(struct worker_reg *reg, struct io_uring *ring);
 void worker_reg_exit(struct worker_reg *reg);

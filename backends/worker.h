@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A worker: one thread, one io_uring, any number of vbd queues.
+ * A worker: one thread, one io_uring, any number of device queues.
  *
  * The io_uring is the thread's only wait point: event channels, file I/O,
  * timers and calls from the control thread all end there. A worker polls while
  * that pays (hv/base/adapt.h) and sleeps in the io_uring otherwise.
  */
-#ifndef TANDEM_BACKENDS_BLOCK_WORKER_H
-#define TANDEM_BACKENDS_BLOCK_WORKER_H
+#ifndef TANDEM_BACKENDS_WORKER_H
+#define TANDEM_BACKENDS_WORKER_H
 
 #include <liburing.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-struct blkworker;
+struct worker;
 
 /*
  * What a CQE leads to: the SQE's user_data is a pointer to one of these,
@@ -27,7 +27,7 @@ struct worker_op {
  * An SQE whose completion calls op->fn. Never NULL: a full submission queue is
  * sent first. The SQE goes out before the worker polls or sleeps again.
  */
-struct io_uring_sqe *worker_sqe(struct blkworker *w, struct worker_op *op);
+struct io_uring_sqe *worker_sqe(struct worker *w, struct worker_op *op);
 
 /*
  * Registered files and buffers, a slot each; shared by all that call with the
@@ -35,17 +35,18 @@ struct io_uring_sqe *worker_sqe(struct blkworker *w, struct worker_op *op);
  * -errno (-ENOMEM over RLIMIT_MEMLOCK: use plain operations and say so).
  * A buffer is at most 1 GiB.
  */
-int worker_file_get(struct blkworker *w, int fd);
-void worker_file_put(struct blkworker *w, int index);
-int worker_buf_get(struct blkworker *w, void *base, size_t len);
-void worker_buf_put(struct blkworker *w, int index);
+int worker_file_get(struct worker *w, int fd);
+void worker_file_put(struct worker *w, int index);
+int worker_buf_get(struct worker *w, void *base, size_t len);
+void worker_buf_put(struct worker *w, int index);
 
 /* The worker's clock, ns, CLOCK_MONOTONIC; read once a round. */
-uint64_t worker_now(const struct blkworker *w);
+uint64_t worker_now(const struct worker *w);
 
-/* ------------------------------------------------- what blkback uses besides */
+/* ------------------------------------------------- what backends use besides */
 
-/* One user of a worker: a vbd queue. Embedded in it; all on the worker's thread. */
+/* One user of a worker: a queue of a device. Embedded in it; all on the worker's thread.
+ */
 struct worker_client {
 	/* Looks for work and does a bounded share of it. Returns how much. */
 	int (*run)(struct worker_client *c);
@@ -61,33 +62,33 @@ struct worker_client {
 	uint16_t idle_rounds;
 };
 
-void worker_client_add(struct blkworker *w, struct worker_client *c);
-void worker_client_remove(struct blkworker *w, struct worker_client *c);
+void worker_client_add(struct worker *w, struct worker_client *c);
+void worker_client_remove(struct worker *w, struct worker_client *c);
 /* An event came for an armed client: look at it every round again. */
-void worker_client_wake(struct blkworker *w, struct worker_client *c);
-void worker_flush_later(struct blkworker *w, struct worker_client *c);
+void worker_client_wake(struct worker *w, struct worker_client *c);
+void worker_flush_later(struct worker *w, struct worker_client *c);
 
 /*
  * I/O that a driver has in hand: while there is some, the worker waits for the
  * device and not for the guest, which is worth other polling.
  */
-void worker_inflight(struct blkworker *w, int delta);
+void worker_inflight(struct worker *w, int delta);
 /*
  * How many reads and writes to hand to the kernel together. It prepares all of
  * a batch, 2 us each, before the device sees the first: so few while the device
  * is short of work, and never many.
  */
-unsigned worker_batch(const struct blkworker *w);
+unsigned worker_batch(const struct worker *w);
 
 /* A worker with its ring, without its thread: no ring is made later, so that a
  * sandbox can forbid that between the two. poll_ns: as struct adapt's max_ns.
  * cpu: -1, or where to run. -errno */
-int worker_new(struct blkworker **w, uint64_t poll_ns, int cpu);
+int worker_new(struct worker **w, uint64_t poll_ns, int cpu);
 /* Starts its thread. -errno */
-int worker_run(struct blkworker *w);
+int worker_run(struct worker *w);
 /* Ends the thread, if there is one; no client is left. NULL is allowed. */
-void worker_free(struct blkworker *w);
+void worker_free(struct worker *w);
 /* Runs fn on the worker's thread and waits for it. From other threads only. */
-void worker_call(struct blkworker *w, void (*fn)(void *arg), void *arg);
+void worker_call(struct worker *w, void (*fn)(void *arg), void *arg);
 
 #endif

@@ -7,8 +7,8 @@
  *
  * One thread. The mappings belong to the mapper given at init.
  */
-#ifndef TANDEM_BACKENDS_BLOCK_PGRANT_H
-#define TANDEM_BACKENDS_BLOCK_PGRANT_H
+#ifndef TANDEM_BACKENDS_PGRANT_H
+#define TANDEM_BACKENDS_PGRANT_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A disk's throttle: two token buckets under a lock. */
-#include "backends/block/blkthrottle.h"
+/* A device's throttle: two token buckets under a lock. */
+#include "backends/throttle.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -16,15 +16,15 @@ struct bucket {
 	uint64_t ready; /* ns */
 };
 
-struct blkthrottle {
+struct throttle {
 	pthread_mutex_t lock;
 	uint64_t burst_ns;
 	struct bucket requests, bytes;
 };
 
-struct blkthrottle *blkthrottle_new(uint64_t iops, uint64_t bps, uint64_t burst_ms)
+struct throttle *throttle_new(uint64_t iops, uint64_t bps, uint64_t burst_ms)
 {
-	struct blkthrottle *t = calloc(1, sizeof(*t));
+	struct throttle *t = calloc(1, sizeof(*t));
 
 	if (!t)
 		return NULL;
@@ -35,7 +35,7 @@ struct blkthrottle *blkthrottle_new(uint64_t iops, uint64_t bps, uint64_t burst_
 	return t;
 }
 
-void blkthrottle_free(struct blkthrottle *t)
+void throttle_free(struct throttle *t)
 {
 	if (!t)
 		return;
@@ -65,7 +65,7 @@ static void bucket_pay(struct bucket *b, uint64_t units, uint64_t now)
 	b->ready += bucket_cost(b, units);
 }
 
-uint64_t blkthrottle_take(struct blkthrottle *t, uint64_t bytes, uint64_t now)
+uint64_t throttle_take(struct throttle *t, uint64_t bytes, uint64_t now)
 {
 	uint64_t a, b;
 

@@ -3,12 +3,12 @@
  * Registration: what a worker's I/O uses often is made known to the kernel
  * once, so that an operation takes no reference and pins no page.
  */
-#include "backends/block/worker_reg.h"
+#include "backends/worker_reg.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "backends/block/worker.h"
+#include "backends/worker.h"
 
 void worker_reg_init(struct worker_reg *reg, struct io_uring *ring)
 {
@@ -23,7 +23,7 @@ void worker_reg_exit(struct worker_reg *reg)
 	reg->files_ready = reg->bufs_ready = false;
 }
 
-int worker_file_get(struct blkworker *w, int fd)
+int worker_file_get(struct worker *w, int fd)
 {
 	struct worker_reg *reg = worker_reg(w);
 	int slot = -1, err;
@@ -48,7 +48,7 @@ int worker_file_get(struct blkworker *w, int fd)
 	return slot;
 }
 
-void worker_file_put(struct blkworker *w, int index)
+void worker_file_put(struct worker *w, int index)
 {
 	struct worker_reg *reg = worker_reg(w);
 	int none = -1;
@@ -59,7 +59,7 @@ void worker_file_put(struct blkworker *w, int index)
 	(void)io_uring_register_files_update(reg->ring, (unsigned)index, &none, 1);
 }
 
-int worker_buf_get(struct blkworker *w, void *base, size_t len)
+int worker_buf_get(struct worker *w, void *base, size_t len)
 {
 	struct worker_reg *reg = worker_reg(w);
 	struct iovec iov = { .iov_base = base, .iov_len = len };
@@ -89,7 +89,7 @@ int worker_buf_get(struct blkworker *w, void *base, size_t len)
 	return slot;
 }
 
-void worker_buf_put(struct blkworker *w, int index)
+void worker_buf_put(struct worker *w, int index)
 {
 	struct worker_reg *reg = worker_reg(w);
 	struct iovec none = { 0 };

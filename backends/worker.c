@@ -6,7 +6,7 @@
  * them). A client that had nothing for a while is armed on its own, so that
  * quiet disks cost a busy worker nothing.
  */
-#include "backends/block/worker.h"
+#include "backends/worker.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -17,7 +17,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "backends/block/worker_reg.h"
+#include "backends/worker_reg.h"
 #include "hv/base/adapt.h"
 #include "hv/base/sandbox.h"
 
@@ -39,7 +39,7 @@ struct worker_call {
 	struct worker_call *next;
 };
 
-struct blkworker {
+struct worker {
 	struct io_uring ring;
 	struct worker_reg reg;
 	uint64_t now;
@@ -63,17 +63,17 @@ struct blkworker {
 	struct worker_op call_op;
 };
 
-uint64_t worker_now(const struct blkworker *w)
+uint64_t worker_now(const struct worker *w)
 {
 	return w->now;
 }
 
-struct worker_reg *worker_reg(struct blkworker *w)
+struct worker_reg *worker_reg(struct worker *w)
 {
 	return &w->reg;
 }
 
-struct io_uring_sqe *worker_sqe(struct blkworker *w, struct worker_op *op)
+struct io_uring_sqe *worker_sqe(struct worker *w, struct worker_op *op)
 {
 	struct io_uring_sqe *sqe;
 
@@ -91,12 +91,12 @@ struct io_uring_sqe *worker_sqe(struct blkworker *w, struct worker_op *op)
 	return sqe;
 }
 
-void worker_inflight(struct blkworker *w, int delta)
+void worker_inflight(struct worker *w, int delta)
 {
 	w->inflight += delta;
 }
 
-unsigned worker_batch(const struct blkworker *w)
+unsigned worker_batch(const struct worker *w)
 {
 	return w->inflight <= WORKER_BATCH ? WORKER_BATCH_FIRST : WORKER_BATCH;
 }
@@ -119,14 +119,14 @@ static void client_unlink(struct worker_client *c)
 		c->next->pprev = c->pprev;
 }
 
-void worker_client_add(struct blkworker *w, struct worker_client *c)
+void worker_client_add(struct worker *w, struct worker_client *c)
 {
 	c->active = true;
 	c->idle_rounds = 0;
 	client_link(&w->active, c);
 }
 
-void worker_client_remove(struct blkworker *w, struct worker_client *c)
+void worker_client_remove(struct worker *w, struct worker_client *c)
 {
 	client_unlink(c);
 	for (struct worker_client **p = &w->flush; *p; p = &(*p)->flush_next)
@@ -137,7 +137,7 @@ void worker_client_remove(struct blkworker *w, struct worker_client *c)
 	c->flushing = false;
 }
 
-void worker_client_wake(struct blkworker *w, struct worker_client *c)
+void worker_client_wake(struct worker *w, struct worker_client *c)
 {
 	c->idle_rounds = 0;
 	if (c->active)
@@ -147,7 +147,7 @@ void worker_client_wake(struct blkworker *w, struct worker_client *c)
 }
 
 /* Armed, unless there is work after all. */
-static bool client_arm(struct blkworker *w, struct worker_client *c)
+static bool client_arm(struct worker *w, struct worker_client *c)
 {
 	if (c->arm(c)) {
 		c->idle_rounds = 0;
@@ -161,7 +161,7 @@ static bool client_arm(struct blkworker *w, struct worker_client *c)
 	return true;
 }
 
-void worker_flush_later(struct blkworker *w, struct worker_client *c)
+void worker_flush_later(struct worker *w, struct worker_client *c)
 {
 	if (c->flushing)
 		return;
@@ -170,7 +170,7 @@ void worker_flush_later(struct blkworker *w, struct worker_client *c)
 	w->flush = c;
 }
 
-static void worker_flush(struct blkworker *w)
+static void worker_flush(struct worker *w)
 {
 	struct worker_client *c;
 
@@ -181,7 +181,7 @@ static void worker_flush(struct blkworker *w)
 	}
 }
 
-static int worker_run_clients(struct blkworker *w)
+static int worker_run_clients(struct worker *w)
 {
 	struct worker_client *c, *next;
 	int total = 0, n;
@@ -200,7 +200,7 @@ static int worker_run_clients(struct blkworker *w)
 }
 
 /* Armed clients whose time has come are active again. */
-static void worker_timers(struct blkworker *w)
+static void worker_timers(struct worker *w)
 {
 	struct worker_client *c, *next;
 
@@ -218,7 +218,7 @@ static void worker_timers(struct blkworker *w)
 
 /* ------------------------------------------------------------------ calls */
 
-static void worker_run_calls(struct blkworker *w)
+static void worker_run_calls(struct worker *w)
 {
 	struct worker_call *c;
 
@@ -235,7 +235,7 @@ static void worker_run_calls(struct blkworker *w)
 	pthread_mutex_unlock(&w->lock);
 }
 
-void worker_call(struct blkworker *w, void (*fn)(void *arg), void *arg)
+void worker_call(struct worker *w, void (*fn)(void *arg), void *arg)
 {
 	struct worker_call c = { .fn = fn, .arg = arg };
 	struct worker_call **tail;
@@ -255,8 +255,8 @@ void worker_call(struct blkworker *w, void (*fn)(void *arg), void *arg)
 
 static void worker_call_event(struct worker_op *op, int res, uint32_t flags)
 {
-	struct blkworker *w =
-		(struct blkworker *)((char *)op - offsetof(struct blkworker, call_op));
+	struct worker *w =
+		(struct worker *)((char *)op - offsetof(struct worker, call_op));
 	uint64_t n;
 
 	(void)res;
@@ -268,12 +268,12 @@ static void worker_call_event(struct worker_op *op, int res, uint32_t flags)
 
 static void worker_stop_call(void *arg)
 {
-	((struct blkworker *)arg)->stop = true;
+	((struct worker *)arg)->stop = true;
 }
 
 /* ------------------------------------------------------------------- loop */
 
-static int worker_reap(struct blkworker *w)
+static int worker_reap(struct worker *w)
 {
 	struct io_uring_cqe *cqe[64];
 	unsigned n, total = 0;
@@ -293,7 +293,7 @@ static int worker_reap(struct blkworker *w)
 	return (int)total;
 }
 
-static void worker_sleep(struct blkworker *w)
+static void worker_sleep(struct worker *w)
 {
 	struct worker_client *c, *next;
 	struct __kernel_timespec ts;
@@ -321,7 +321,7 @@ static void worker_sleep(struct blkworker *w)
  * held back while nothing more comes: the sleep then sends it, in one system
  * call for both.
  */
-static void worker_submit(struct blkworker *w, int work)
+static void worker_submit(struct worker *w, int work)
 {
 	if (!io_uring_sq_ready(&w->ring)) {
 		w->held = false;
@@ -333,7 +333,7 @@ static void worker_submit(struct blkworker *w, int work)
 	}
 }
 
-static void worker_loop(struct blkworker *w)
+static void worker_loop(struct worker *w)
 {
 	for (;;) {
 		struct adapt *a;
@@ -368,7 +368,7 @@ static void worker_loop(struct blkworker *w)
 /* ---------------------------------------------------------- start and stop */
 
 /* Not enabled yet: what the ring may do is settled by its own thread. */
-static int worker_ring_init(struct blkworker *w)
+static int worker_ring_init(struct worker *w)
 {
 	struct io_uring_params p = {
 		.flags = IORING_SETUP_CQSIZE | IORING_SETUP_R_DISABLED |
@@ -387,7 +387,7 @@ static int worker_ring_init(struct blkworker *w)
 	return err;
 }
 
-static int worker_thread_init(struct blkworker *w)
+static int worker_thread_init(struct worker *w)
 {
 	cpu_set_t set;
 	int err = sandbox_uring_restrict(w->ring.ring_fd);
@@ -408,7 +408,7 @@ static int worker_thread_init(struct blkworker *w)
 
 static void *worker_thread(void *arg)
 {
-	struct blkworker *w = arg;
+	struct worker *w = arg;
 	int err = worker_thread_init(w);
 
 	pthread_mutex_lock(&w->lock);
@@ -425,9 +425,9 @@ static void *worker_thread(void *arg)
 	return NULL;
 }
 
-int worker_new(struct blkworker **out, uint64_t poll_ns, int cpu)
+int worker_new(struct worker **out, uint64_t poll_ns, int cpu)
 {
-	struct blkworker *w = calloc(1, sizeof(*w));
+	struct worker *w = calloc(1, sizeof(*w));
 	int err;
 
 	if (!w)
@@ -456,7 +456,7 @@ free_worker:
 	return err;
 }
 
-int worker_run(struct blkworker *w)
+int worker_run(struct worker *w)
 {
 	int err;
 
@@ -475,7 +475,7 @@ int worker_run(struct blkworker *w)
 	return err;
 }
 
-void worker_free(struct blkworker *w)
+void worker_free(struct worker *w)
 {
 	if (!w)
 		return;

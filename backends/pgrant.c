@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The cache of persistent grants: open addressing over a fixed pool of entries. */
-#include "backends/block/pgrant.h"
+#include "backends/pgrant.h"
 
 #include <errno.h>
 #include <stdlib.h>
