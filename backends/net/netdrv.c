@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/* The list of network drivers, and what drivers share about packets. */
+#include "backends/net/netdrv.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* One const table a driver, by name. */
+static const struct netdrv_ops *const drivers[] = {
+	NULL,
+};
+
+const struct netdrv_ops *netdrv_nth(unsigned i)
+{
+	return i < sizeof(drivers) / sizeof(drivers[0]) ? drivers[i] : NULL;
+}
+
+const struct netdrv_ops *netdrv_find(const char *name)
+{
+	for (unsigned i = 0; drivers[i]; i++)
+		if (!strcmp(drivers[i]->name, name))
+			return drivers[i];
+	return NULL;
+}
+
+char *netdrv_why(const char *fmt, ...)
+{
+	va_list ap;
+	char *s;
+	int n;
+
+	va_start(ap, fmt);
+	n = vasprintf(&s, fmt, ap);
+	va_end(ap);
+	return n < 0 ? NULL : s;
+}
+
+void netbuf_fill(struct netbuf *b, const void *data, size_t len)
+{
+	const uint8_t *p = data;
+
+	for (unsigned i = 0; len; i++) {
+		size_t n = len < b->iov[i].iov_len ? len : b->iov[i].iov_len;
+
+		memcpy(b->iov[i].iov_base, p, n);
+		p += n;
+		len -= n;
+	}
+}
+
+void netbuf_copy(const struct netbuf *b, size_t from, void *data, size_t len)
+{
+	uint8_t *p = data;
+
+	for (unsigned i = 0; len; i++) {
+		size_t n = b->iov[i].iov_len;
+
+		if (from >= n) {
+			from -= n;
+			continue;
+		}
+		n = n - from < len ? n - from : len;
+		memcpy(p, (const uint8_t *)b->iov[i].iov_base + from, n);
+		from = 0;
+		p += n;
+		len -= n;
+	}
+}
+
+size_t netbuf_iov_bytes(const struct netbuf *b)
+{
+	size_t n = 0;
+
+	for (unsigned i = 0; i < b->iovcnt; i++)
+		n += b->iov[i].iov_len;
+	return n;
+}
