@@ -124,6 +124,8 @@ class TdblkSide(TandemSide):
         cmd = [self.ctx.tool("bench/tdblk"), self.files()[0],
                "--rw", point.rw, "--bs", str(size_bytes(point.bs)), "--qd", str(point.qd),
                "--time", str(seconds), *self.opts.get("client", ())]
+        if point.size:
+            cmd += ["--size", str(size_bytes(point.size))]
         text, cpu = procs.run(cmd, self.env(), timeout=seconds + 60,
                               cpus=self.ctx.client_cpus)
         return {**parse_bench(text), "client_cpu_s": cpu, "cmd": cmd}
