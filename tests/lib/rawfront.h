@@ -6,43 +6,18 @@
 #ifndef TANDEM_TESTS_LIB_RAWFRONT_H
 #define TANDEM_TESTS_LIB_RAWFRONT_H
 
-#include <pthread.h>
-
 #include "backends/block/blkback.h"
 #include "ringproto/blkif.h"
-#include "ringproto/xenbus.h"
-#include "tests/lib/memplat.h"
+#include "tests/lib/rawback.h"
 
-#define RF_BE	      1u
-#define RF_FE	      2u
 #define RF_DEVID      51712u
 #define RF_DATA_PAGES 64u
 
-/* blkback on a thread of its own, and the toolstack's and the guest's plats. */
-struct rawback {
-	struct memhv *hv;
-	struct plat *be, *fe, *dom0;
-	struct evloop *loop;
-	struct blkback_config cfg;
-	struct backend *bb;
-	pthread_t thread;
-	int stop_fd;
-};
-
-/* cfg NULL: the default. */
+/* blkback; cfg NULL: the default. */
 void rawback_start(struct rawback *rb, const struct blkback_config *cfg);
-/* Ends it and checks that no page is left mapped. */
-void rawback_stop(struct rawback *rb);
 /* The toolstack's part: both directories of a disk. mode "w" or "r". */
 void rawback_attach(struct rawback *rb, unsigned devid, const char *driver,
 		    const char *params, const char *mode, const char *options);
-void rawback_detach(struct rawback *rb, unsigned devid);
-/* A key of the backend's or the frontend's directory. */
-void rawback_be_write(struct rawback *rb, unsigned devid, const char *key, const char *v);
-void rawback_fe_write(struct rawback *rb, unsigned devid, const char *key, const char *v);
-long rawback_be_num(struct rawback *rb, unsigned devid, const char *key);
-/* Waits for the backend to reach `state` (10 s). */
-bool rawback_wait_state(struct rawback *rb, unsigned devid, enum xenbus_state state);
 
 struct rawfront {
 	struct rawback *rb;

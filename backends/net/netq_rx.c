@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From the port to the guest: requests are taken off the RX ring as room, the
+ * port puts the next packet into it (its first bytes into private memory), and
+ * the requests that it took are answered in their order, so that each response
+ * stands in its request's slot.
+ *
+ * How large the next packet is nobody knows before it is there: so there has to
+ * be room for the largest. Where the packet may need extras the slots for them
+ * are left out of the room beforehand.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "backends/net/netq.h"
+
+#define RX_TAKE 64 /* requests that are taken at once */
+
+static struct netq_rxreq *rx_at(struct netq *q, uint32_t i)
+{
+	return &q->rxreq[i % NETQ_RX_AHEAD];
+}
+
+/* ------------------------------------------------------------------ requests */
+
+static void rx_take(struct netq *q)
+{
+	struct netq_rxreq *r = rx_at(q, q->rx_tail++);
+	struct netif_rx_request req;
+
+	ring_copy_request(&q->rx, &req, 0, sizeof(req));
+	ring_back_consume(&q->rx);
+	r->id = req.id;
+	r->gref = req.gref;
+	r->addr = netq_map(q, req.gref, GNTTAB_WRITE, &r->mapped);
+	r->bad = !r->addr;
+	if (r->addr)
+		__builtin_prefetch(r->addr, 1);
+}
+
+static void rx_release(struct netq *q, struct netq_rxreq *r)
+{
+	void *addr = r->addr;
+
+	if (r->mapped)
+		gnttab_unmap_refs(q->mapper, &r->gref, 1, GNTTAB_WRITE, &addr);
+	r->mapped = false;
+}
+
+/* Answers the oldest request alone. */
+static void rx_error(struct netq *q)
+{
+	struct netq_rxreq *r = rx_at(q, q->rx_head++);
+	struct netif_rx_response rsp = { .id = r->id, .status = NETIF_RSP_ERROR };
+
+	rx_release(q, r);
+	memcpy(ring_back_next(&q->rx, sizeof(rsp)), &rsp, sizeof(rsp));
+	netq_count(q, NETQ_RX_ERRORS, 1);
+	worker_flush_later(q->worker, &q->client);
+}
+
+/*
+ * Room for a packet in the oldest rx_need requests: 1; 0, the guest has none;
+ * -EPROTO. A page that cannot be written takes those before it along: there is
+ * no packet that would fit in between.
+ */
+static int rx_room(struct netq *q)
+{
+	int avail;
+
+	while (q->rx_tail - q->rx_head < q->rx_need) {
+		avail = ring_back_avail(&q->rx);
+		if (avail <= 0)
+			return avail;
+		if (avail > RX_TAKE)
+			avail = RX_TAKE;
+		while (avail-- && q->rx_tail - q->rx_head < NETQ_RX_AHEAD) {
+			rx_take(q);
+			if (!rx_at(q, q->rx_tail - 1)->bad)
+				continue;
+			while (q->rx_head != q->rx_tail)
+				rx_error(q);
+		}
+	}
+	return 1;
+}
+
+/* ------------------------------------------------------------------- packets */
+
+/* The room as iovecs: private header, the first page behind it, the others. */
+static void rx_offer(struct netq *q, struct netbuf *b)
+{
+	uint8_t *first = rx_at(q, q->rx_head)->addr;
+
+	b->meta = (struct netif_meta){ 0 };
+	b->len = 0;
+	b->iov[0] = (struct iovec){ q->rx_hdr, NETBUF_HDR };
+	b->iov[1] = (struct iovec){ first + NETBUF_HDR, NETIF_PAGE_SIZE - NETBUF_HDR };
+	b->iovcnt = 2;
+	for (uint32_t i = 1 + q->rx_reserve; i < q->rx_need; i++)
+		b->iov[b->iovcnt++] =
+			(struct iovec){ rx_at(q, q->rx_head + i)->addr, NETIF_PAGE_SIZE };
+}
+
+/* Moves the pages behind the first `by` requests forward: extras less than
+ * were left room for. */
+static void rx_close_gap(struct netq *q, uint32_t slots, uint32_t from, uint32_t to)
+{
+	for (uint32_t i = 1; i < slots; i++)
+		memcpy(rx_at(q, q->rx_head + to + i)->addr,
+		       rx_at(q, q->rx_head + from + i)->addr, NETIF_PAGE_SIZE);
+}
+
+static void rx_deliver(struct netq *q, const struct netbuf *b)
+{
+	uint32_t len = b->len, slots = 1, extras;
+	struct netif_pkt p;
+
+	p.meta = b->meta;
+	p.size = len;
+	slots = (len + NETIF_PAGE_SIZE - 1) / NETIF_PAGE_SIZE;
+	p.nr_slots = (uint16_t)slots;
+	extras = netif_pkt_ring_slots(&p) - slots;
+	memcpy(rx_at(q, q->rx_head)->addr, q->rx_hdr,
+	       len < NETBUF_HDR ? len : NETBUF_HDR);
+	if (slots > 1 && extras < q->rx_reserve)
+		rx_close_gap(q, slots, q->rx_reserve, extras);
+	for (uint32_t i = 0; i < slots; i++) {
+		p.slot[i].id = rx_at(q, q->rx_head + (i ? i + extras : 0))->id;
+		p.slot[i].offset = 0;
+		p.slot[i].size =
+			(uint16_t)(len < NETIF_PAGE_SIZE ? len : NETIF_PAGE_SIZE);
+		len -= p.slot[i].size;
+	}
+	for (uint32_t i = 0; i < slots + extras; i++)
+		if (rx_at(q, q->rx_head + i)->mapped)
+			rx_release(q, rx_at(q, q->rx_head + i));
+	q->rx_head += slots + extras;
+	netif_rx_put(&q->rx, &p);
+	netq_count(q, NETQ_RX_PACKETS, 1);
+	netq_count(q, NETQ_RX_BYTES, b->len);
+	if (b->meta.gso_type)
+		netq_count(q, NETQ_RX_GSO, 1);
+}
+
+static void rx_packet(struct netq *q, const struct netbuf *b)
+{
+	size_t hdr = b->len < NETBUF_HDR ? b->len : NETBUF_HDR;
+
+	if (b->len < NETIF_ETH_HLEN)
+		netq_count(q, NETQ_RX_ERRORS, 1);
+	else if (!netguard_wants(q->cfg.guard, q->rx_hdr, hdr))
+		netq_count(q, NETQ_RX_FILTERED, 1);
+	else
+		rx_deliver(q, b);
+}
+
+/* ------------------------------------------------------------- without room */
+
+/* The guest has not taken anything for so long that it is as if unplugged. */
+static int rx_discard(struct netq *q)
+{
+	static _Thread_local uint8_t scratch[NETBUF_IOVS * NETIF_PAGE_SIZE];
+	struct netbuf b = { .iovcnt = 2 };
+	int n = 0;
+
+	b.iov[0] = (struct iovec){ q->rx_hdr, NETBUF_HDR };
+	b.iov[1] = (struct iovec){ scratch, sizeof(scratch) };
+	while (n < (int)NETDRV_BATCH && q->ops->recv(q->pq, &b))
+		n++;
+	netq_count(q, NETQ_RX_STALLED, (uint64_t)n);
+	return n;
+}
+
+static int rx_starve(struct netq *q)
+{
+	uint64_t now = worker_now(q->worker);
+
+	if (!q->starving) {
+		q->starving = true;
+		q->starving_since = now;
+		netq_count(q, NETQ_RX_WAITED, 1);
+	}
+	if (now - q->starving_since >= q->cfg.stall_ns)
+		q->stalled = true;
+	else if (!q->client.wake_at ||
+		 q->client.wake_at > q->starving_since + q->cfg.stall_ns)
+		q->client.wake_at = q->starving_since + q->cfg.stall_ns;
+	return q->stalled ? rx_discard(q) : 0;
+}
+
+int netq_rx_run(struct netq *q)
+{
+	struct netbuf b;
+	int err, got, n = 0;
+
+	if (q->pq->dev->info.no_recv)
+		return 0;
+	while (n < (int)NETDRV_BATCH) {
+		err = rx_room(q);
+		if (err < 0)
+			return err;
+		if (!err)
+			return n + rx_starve(q);
+		q->starving = q->stalled = false;
+		rx_offer(q, &b);
+		got = q->ops->recv(q->pq, &b);
+		if (!got)
+			break;
+		n++;
+		if (got > 0)
+			rx_packet(q, &b);
+	}
+	if (q->pq->drops != q->port_drops) {
+		netq_count(q, NETQ_RX_TOO_LARGE, q->pq->drops - q->port_drops);
+		q->port_drops = q->pq->drops;
+	}
+	if (n)
+		worker_flush_later(q->worker, &q->client);
+	return n;
+}
+
+void netq_rx_drop(struct netq *q)
+{
+	while (q->rx_head != q->rx_tail)
+		rx_release(q, rx_at(q, q->rx_head++));
+}

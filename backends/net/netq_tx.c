@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From the guest to the port: a batch of packets is taken off the ring, its
+ * pages are found, its headers copied, what is left goes out by reference, and
+ * all of it is answered. Each step over the whole batch, so that the cache
+ * misses of one packet are waited for together with the others'.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "backends/net/netq.h"
+
+/* The pages of a batch that are mapped for it alone. */
+struct tx_maps {
+	unsigned n;
+	grant_ref_t ref[NETDRV_BATCH * NETIF_FATAL_SLOTS];
+	void *addr[NETDRV_BATCH * NETIF_FATAL_SLOTS];
+};
+
+/* ------------------------------------------------------------------- taking */
+
+static void tx_multicast(struct netq *q, struct netq_tx *t)
+{
+	bool add = t->p.mcast == XEN_NETIF_EXTRA_TYPE_MCAST_ADD;
+
+	netq_count(q, NETQ_MULTICAST, 1);
+	if (netguard_group(q->cfg.guard, t->p.mcast_addr, add))
+		t->status = NETIF_RSP_ERROR;
+}
+
+/* Pays for the packet, or notes when it can be tried again. */
+static bool tx_may_go(struct netq *q, const struct netq_tx *t)
+{
+	uint64_t now = worker_now(q->worker), wait;
+
+	if (!q->cfg.throttle)
+		return true;
+	wait = throttle_take(q->cfg.throttle, t->p.size, now);
+	if (wait)
+		q->client.wake_at = now + wait;
+	return !wait;
+}
+
+/* Fills txs[*n..]; 0 or -EPROTO. Ends early at a packet that has to wait, which
+ * then stands at txs[*n] and is `held`. */
+static int tx_take(struct netq *q, int avail, unsigned *n)
+{
+	struct netq_tx *t;
+	int err;
+
+	for (; avail > 0 && *n < NETDRV_BATCH; ++*n) {
+		t = &q->txs[*n];
+		t->status = NETIF_RSP_OKAY;
+		err = netif_tx_take(&q->tx, &avail, &t->p);
+		if (err == -EPROTO)
+			return err;
+		if (err) {
+			t->status = NETIF_RSP_ERROR;
+		} else if (t->p.mcast) {
+			tx_multicast(q, t);
+		} else if (!tx_may_go(q, t)) {
+			netq_count(q, NETQ_TX_THROTTLED, 1);
+			q->held = true;
+			break;
+		}
+	}
+	return 0;
+}
+
+/* ------------------------------------------------------------------ mapping */
+
+static void tx_map_each(struct netq *q, struct netq_tx *t, struct tx_maps *m)
+{
+	for (unsigned i = 0; i < t->p.nr_slots; i++) {
+		bool mapped;
+
+		t->addr[i] = netq_map(q, t->p.slot[i].gref, GNTTAB_READ, &mapped);
+		if (!t->addr[i]) {
+			t->status = NETIF_RSP_ERROR;
+			return;
+		}
+		if (mapped) {
+			m->ref[m->n] = t->p.slot[i].gref;
+			m->addr[m->n++] = t->addr[i];
+		}
+		__builtin_prefetch((uint8_t *)t->addr[i] + t->p.slot[i].offset);
+	}
+}
+
+static bool tx_has_data(const struct netq_tx *t)
+{
+	return t->status == NETIF_RSP_OKAY && !t->p.mcast;
+}
+
+/* ----------------------------------------------------------------- building */
+
+/* Copies the first bytes, wherever they lie, and points at the rest. */
+static void tx_build(struct netq_tx *t)
+{
+	struct netbuf *b = &t->b;
+	size_t hdr = 0;
+
+	b->meta = t->p.meta;
+	b->len = t->p.size;
+	b->iovcnt = 1;
+	for (unsigned i = 0; i < t->p.nr_slots; i++) {
+		const struct netif_slot *s = &t->p.slot[i];
+		uint8_t *data = (uint8_t *)t->addr[i] + s->offset;
+		size_t n = NETBUF_HDR - hdr < s->size ? NETBUF_HDR - hdr : s->size;
+
+		memcpy(t->hdr + hdr, data, n);
+		hdr += n;
+		if (n < s->size)
+			b->iov[b->iovcnt++] = (struct iovec){ data + n, s->size - n };
+	}
+	b->iov[0] = (struct iovec){ t->hdr, hdr };
+}
+
+static bool tx_may_pass(struct netq *q, struct netq_tx *t)
+{
+	if (!netguard_may_send(q->cfg.guard, t->hdr, t->b.iov[0].iov_len)) {
+		netq_count(q, NETQ_TX_SPOOFED, 1);
+		t->status = NETIF_RSP_ERROR;
+		return false;
+	}
+	return true;
+}
+
+/* ------------------------------------------------------------------ sending */
+
+static void tx_send(struct netq *q, struct netbuf **list, unsigned n)
+{
+	uint64_t bytes = 0, gso = 0;
+	int sent;
+
+	if (!n)
+		return;
+	sent = q->ops->send(q->pq, list, n);
+	for (int i = 0; i < sent; i++) {
+		bytes += list[i]->len;
+		gso += list[i]->meta.gso_type != 0;
+	}
+	for (unsigned i = (unsigned)sent; i < n; i++)
+		((struct netq_tx *)list[i])->status = NETIF_RSP_DROPPED;
+	netq_count(q, NETQ_TX_PACKETS, (uint64_t)sent);
+	netq_count(q, NETQ_TX_BYTES, bytes);
+	netq_count(q, NETQ_TX_GSO, gso);
+	netq_count(q, NETQ_TX_NO_ROOM, n - (unsigned)sent);
+}
+
+/* ---------------------------------------------------------------- answering */
+
+static void tx_respond(struct netq *q, uint16_t id, int16_t status)
+{
+	struct netif_tx_response rsp = { .id = id, .status = status };
+
+	memcpy(ring_back_next(&q->tx, sizeof(rsp)), &rsp, sizeof(rsp));
+}
+
+static void tx_answer(struct netq *q, const struct netq_tx *t)
+{
+	if (t->status == NETIF_RSP_ERROR)
+		netq_count(q, NETQ_TX_ERRORS, 1);
+	tx_respond(q, t->p.slot[0].id, t->status);
+	for (unsigned i = 0; i < t->p.nr_extras; i++)
+		tx_respond(q, 0, NETIF_RSP_NULL);
+	for (unsigned i = 1; i < t->p.nr_slots; i++)
+		tx_respond(q, t->p.slot[i].id, t->status);
+}
+
+int netq_tx_run(struct netq *q)
+{
+	struct netbuf *list[NETDRV_BATCH];
+	struct tx_maps maps;
+	unsigned n = 0, out = 0;
+	int avail = ring_back_avail(&q->tx), err = avail < 0 ? avail : 0;
+
+	if (q->held) {
+		if (!tx_may_go(q, &q->txs[0]))
+			return err;
+		q->held = false;
+		n = 1;
+	}
+	if (!err)
+		err = tx_take(q, avail, &n);
+	if (!n)
+		return err;
+	maps.n = 0;
+	for (unsigned i = 0; i < n; i++)
+		if (tx_has_data(&q->txs[i]))
+			tx_map_each(q, &q->txs[i], &maps);
+	for (unsigned i = 0; i < n; i++) {
+		struct netq_tx *t = &q->txs[i];
+
+		if (!tx_has_data(t))
+			continue;
+		tx_build(t);
+		if (tx_may_pass(q, t))
+			list[out++] = &t->b;
+	}
+	tx_send(q, list, out);
+	if (maps.n)
+		gnttab_unmap_refs(q->mapper, maps.ref, maps.n, GNTTAB_READ, maps.addr);
+	for (unsigned i = 0; i < n; i++)
+		tx_answer(q, &q->txs[i]);
+	if (q->held && n < NETDRV_BATCH)
+		q->txs[0] = q->txs[n];
+	worker_flush_later(q->worker, &q->client);
+	return err ? err : (int)n;
+}
+
+void netq_tx_drop(struct netq *q)
+{
+	/* nothing is mapped between two rounds; what is held stays unanswered */
+	q->held = false;
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/* A virtual interface's port, its queues, and requests of the toolstack. */
+#include "backends/net/vif.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "hv/base/cleanup.h"
+
+const struct netback_config netback_config_default = {
+	.be = { .workers = 1, .poll_ns = 100000 },
+	.max_queues = 8,
+	.stall_ns = 60000000000ull,
+};
+
+static struct vif *vif_of(struct device *d)
+{
+	return (struct vif *)d;
+}
+
+/* ----------------------------------------------------------------- queues */
+
+static void vif_queue_broken(void *arg, int err)
+{
+	device_queue_broken(arg, err);
+}
+
+static void vif_queue_stopped(void *arg)
+{
+	device_queue_stopped(arg);
+}
+
+static int vif_queue_start(struct device *d, uint32_t i, struct device_queue *dq,
+			   struct worker *w)
+{
+	struct netq_config *cfg = &vif_of(d)->queue[i];
+	struct netq *q = NULL;
+	int err;
+
+	cfg->worker = w;
+	cfg->broken = vif_queue_broken;
+	cfg->stopped = vif_queue_stopped;
+	cfg->arg = dq;
+	err = netq_new(cfg, &q);
+	dq->q = q;
+	return err ? err : netq_start(q);
+}
+
+static void vif_queue_stop(void *q)
+{
+	netq_stop(q);
+}
+
+static void vif_queue_free(void *q)
+{
+	netq_free(q);
+}
+
+static int vif_connect(struct device *d, uint32_t *n)
+{
+	struct vif *v = vif_of(d);
+	const struct netdrv_ops *ops = v->port->ops;
+	int err = vif_read_frontend(v, n);
+
+	if (err)
+		return err;
+	if (ops->set_guest)
+		err = ops->set_guest(v->port, &v->guest);
+	if (err)
+		xenbus_error(&d->xb, "port %s: %s", ops->name, strerror(-err));
+	return err;
+}
+
+static void vif_disconnected(struct device *d)
+{
+	netguard_reset(&vif_of(d)->guard);
+}
+
+/* ------------------------------------------------------------------- port */
+
+static void vif_close(struct device *d)
+{
+	struct vif *v = vif_of(d);
+
+	if (v->port)
+		v->port->ops->close(v->port);
+	v->port = NULL;
+	throttle_free(v->throttle);
+	v->throttle = NULL;
+}
+
+static int vif_open_port(struct vif *v, struct netdrv_params *p)
+{
+	const struct netback_config *c = vif_config(v);
+	const struct netdrv_ops *ops = netdrv_find(p->driver);
+	cleanup_free char *why = NULL;
+	int err = 0;
+
+	if (!ops) {
+		xenbus_error(&v->dev.xb, "port-driver=%s: no such driver", p->driver);
+		return -EINVAL;
+	}
+	if (ops->open_files)
+		err = c->open_files(c->open_arg, p, &why);
+	if (!err) {
+		err = ops->open(p, &v->port, &why);
+		if (!err)
+			v->port->ops = ops;
+		for (int i = 0; err && i < p->nfds; i++)
+			close(p->fds[i]);
+	}
+	if (err)
+		xenbus_error(&v->dev.xb, "%s", why ? why : strerror(-err));
+	else
+		memcpy(v->made, p->made, sizeof(v->made));
+	return err;
+}
+
+static int vif_open(struct device *d)
+{
+	struct vif *v = vif_of(d);
+	struct netdrv_params p = { 0 };
+	int err;
+
+	netguard_init(&v->guard);
+	err = vif_read_params(v, &p);
+	if (!err)
+		err = vif_read_policy(v);
+	if (!err)
+		err = vif_open_port(v, &p);
+	if (!err)
+		err = vif_publish_features(v);
+	vif_free_params(&p);
+	return err;
+}
+
+/* --------------------------------------------------------------- requests */
+
+static void vif_new_rate(struct netq *q, void *arg)
+{
+	q->cfg.throttle = arg;
+}
+
+/* The limit changes while packets flow: every queue lets go of the old one. */
+static void vif_change_rate(struct vif *v)
+{
+	struct throttle *old = v->throttle;
+
+	v->throttle = NULL;
+	if (vif_read_rate(v)) {
+		v->throttle = old;
+		return;
+	}
+	for (uint32_t i = 0; i < v->dev.nr_queues; i++)
+		if (v->dev.queue[i].running)
+			netq_call(v->dev.queue[i].q, vif_new_rate, v->throttle);
+	throttle_free(old);
+}
+
+static void vif_key(struct device *d, const char *name)
+{
+	struct vif *v = vif_of(d);
+
+	if (!strcmp(name, "stats-request"))
+		(void)vif_publish_stats(v);
+	else if (!strcmp(name, "rate") && v->port)
+		vif_change_rate(v);
+}
+
+static const struct device_driver vif_driver = {
+	.type = "vif",
+	.size = sizeof(struct vif),
+	.open = vif_open,
+	.close = vif_close,
+	.connect = vif_connect,
+	.queue_start = vif_queue_start,
+	.queue_stop = vif_queue_stop,
+	.queue_free = vif_queue_free,
+	.key = vif_key,
+	.disconnected = vif_disconnected,
+};
+
+int netback_new(struct plat *p, struct evloop *loop, struct netback_config *cfg,
+		void (*lost)(void *arg), void *lost_arg, struct backend **be)
+{
+	if (!cfg->max_queues || cfg->max_queues > NETBACK_MAX_QUEUES)
+		return -EINVAL;
+	cfg->loop = loop;
+	return backend_new(p, loop, &cfg->be, &vif_driver, cfg, lost, lost_arg, be);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A virtual interface: what is its own of a device (backends/device.h). Control
+ * thread only. vif.c opens and connects, vif_keys.c reads and writes xenstore.
+ */
+#ifndef TANDEM_BACKENDS_NET_VIF_H
+#define TANDEM_BACKENDS_NET_VIF_H
+
+#include "backends/device.h"
+#include "backends/net/netback.h"
+#include "backends/net/netguard.h"
+#include "backends/net/netq.h"
+
+struct vif {
+	struct device dev; /* first */
+	struct netdrv *port;
+	struct netguard guard;
+	struct throttle *throttle;
+	char made[NETDRV_NAME_MAX]; /* the interface that opening made, or "" */
+	/* Of this connection. */
+	struct netdrv_caps guest;
+	bool sg, split, ctrl;
+	struct netq_config queue[NETBACK_MAX_QUEUES];
+};
+
+static inline const struct netback_config *vif_config(const struct vif *v)
+{
+	return backend_arg(v->dev.be);
+}
+
+/* vif_keys.c */
+
+/* What the toolstack asked for. Strings are freed by vif_free_params(). */
+int vif_read_params(struct vif *v, struct netdrv_params *p);
+void vif_free_params(struct netdrv_params *p);
+/* Addresses and the rate limit. */
+int vif_read_policy(struct vif *v);
+int vif_read_rate(struct vif *v);
+/* Features and limits, before InitWait. */
+int vif_publish_features(struct vif *v);
+/* What the frontend published, into queue[0..*n) and the rest. Says what is
+ * wrong by xenbus_error(). */
+int vif_read_frontend(struct vif *v, uint32_t *n);
+int vif_publish_stats(struct vif *v);
+
+#endif
