@@ -18,8 +18,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "backends/block/blkopt.h"
 #include "backends/block/drivers.h"
+#include "backends/drvopt.h"
 #include "hv/base/cleanup.h"
 #include "hv/base/log.h"
 
@@ -38,7 +38,7 @@ struct zstd_options {
 	uint64_t threads, readahead;
 };
 
-static int option_set(struct zstd_options *z, const struct blkopt *o)
+static int option_set(struct zstd_options *z, const struct drvopt *o)
 {
 	if (!strcmp(o->key, "overlay")) {
 		free(z->overlay);
@@ -51,12 +51,12 @@ static int option_set(struct zstd_options *z, const struct blkopt *o)
 			       ? -EINVAL
 			       : 0;
 	if (!strcmp(o->key, "threads"))
-		return blkopt_u64(o, &z->threads) || !z->threads ||
+		return drvopt_u64(o, &z->threads) || !z->threads ||
 				       z->threads > ZPOOL_THREADS_MAX
 			       ? -EINVAL
 			       : 0;
 	if (!strcmp(o->key, "readahead"))
-		return blkopt_u64(o, &z->readahead) || z->readahead > READAHEAD_MAX
+		return drvopt_u64(o, &z->readahead) || z->readahead > READAHEAD_MAX
 			       ? -EINVAL
 			       : 0;
 	return -EINVAL;
@@ -67,7 +67,7 @@ static int options_parse(const struct blkdrv_params *p, struct zstd_options *z,
 			 char **why)
 {
 	const char *s = p->options;
-	struct blkopt o;
+	struct drvopt o;
 	int got;
 
 	*z = (struct zstd_options){ .overlay_default = true,
@@ -79,7 +79,7 @@ static int options_parse(const struct blkdrv_params *p, struct zstd_options *z,
 		z->overlay = NULL;
 		return -ENOMEM;
 	}
-	while ((got = blkopt_next(&s, &o)) > 0 && !(got = option_set(z, &o)))
+	while ((got = drvopt_next(&s, &o)) > 0 && !(got = option_set(z, &o)))
 		;
 	if (got == 0)
 		return 0;

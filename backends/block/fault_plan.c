@@ -5,8 +5,8 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "backends/block/blkopt.h"
 #include "backends/block/drv_fault.h"
+#include "backends/drvopt.h"
 
 static const struct {
 	const char *key;
@@ -24,7 +24,7 @@ static const struct {
 	{ "seed", offsetof(struct fault_plan, seed) },
 };
 
-static int fault_option(struct fault_plan *plan, const struct blkopt *o)
+static int fault_option(struct fault_plan *plan, const struct drvopt *o)
 {
 	if (!strcmp(o->key, "inner") && strlen(o->value) < sizeof(plan->inner)) {
 		strcpy(plan->inner, o->value);
@@ -42,18 +42,18 @@ static int fault_option(struct fault_plan *plan, const struct blkopt *o)
 		return blkdrv_parse_size(o->value, &plan->enospc_after);
 	for (size_t i = 0; i < sizeof(fault_numbers) / sizeof(fault_numbers[0]); i++)
 		if (!strcmp(o->key, fault_numbers[i].key))
-			return blkopt_u64(o, (uint64_t *)((char *)plan +
+			return drvopt_u64(o, (uint64_t *)((char *)plan +
 							  fault_numbers[i].at));
 	return -EINVAL;
 }
 
 int fault_plan_parse(struct fault_plan *plan, const char *options, char **why)
 {
-	struct blkopt o;
+	struct drvopt o;
 	int ret;
 
 	*plan = (struct fault_plan){ .enospc_after = UINT64_MAX, .stuck_ms = 30000 };
-	while ((ret = blkopt_next(&options, &o)) > 0) {
+	while ((ret = drvopt_next(&options, &o)) > 0) {
 		ret = fault_option(plan, &o);
 		if (ret)
 			break;

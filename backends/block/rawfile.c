@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "backends/block/blkopt.h"
+#include "backends/drvopt.h"
 #include "hv/base/cleanup.h"
 #include "hv/base/log.h"
 
@@ -203,15 +203,15 @@ unlockable:
 
 static int rawfile_options(struct rawfile *f, const char *options, char **why)
 {
-	struct blkopt o;
+	struct drvopt o;
 	uint64_t n;
 	int ret;
 
 	f->want_fixed = true;
-	while ((ret = blkopt_next(&options, &o)) > 0) {
-		if (!strcmp(o.key, "fixed") && !blkopt_bool(&o, &f->want_fixed))
+	while ((ret = drvopt_next(&options, &o)) > 0) {
+		if (!strcmp(o.key, "fixed") && !drvopt_bool(&o, &f->want_fixed))
 			continue;
-		if (!strcmp(o.key, "mem-align") && !blkopt_u64(&o, &n) && n &&
+		if (!strcmp(o.key, "mem-align") && !drvopt_u64(&o, &n) && n &&
 		    n <= 4096 && !(n & (n - 1))) {
 			f->mem_align = (uint32_t)n;
 			continue;

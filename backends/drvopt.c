@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Takes option strings apart. */
-#include "backends/block/blkopt.h"
+#include "backends/drvopt.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-static int blkopt_copy(char *to, size_t size, const char *from, size_t len)
+static int drvopt_copy(char *to, size_t size, const char *from, size_t len)
 {
 	size_t n = len < size ? len : size - 1;
 
@@ -16,7 +16,7 @@ static int blkopt_copy(char *to, size_t size, const char *from, size_t len)
 	return len < size ? 0 : -EINVAL;
 }
 
-int blkopt_next(const char **s, struct blkopt *o)
+int drvopt_next(const char **s, struct drvopt *o)
 {
 	size_t key, all;
 	const char *p = *s;
@@ -27,14 +27,14 @@ int blkopt_next(const char **s, struct blkopt *o)
 	key = strcspn(p, "=,");
 	*s = p[all] ? p + all + 1 : p + all;
 	o->value[0] = '\0';
-	if (blkopt_copy(o->key, sizeof(o->key), p, key) || !key || key == all)
+	if (drvopt_copy(o->key, sizeof(o->key), p, key) || !key || key == all)
 		return -EINVAL;
-	if (blkopt_copy(o->value, sizeof(o->value), p + key + 1, all - key - 1))
+	if (drvopt_copy(o->value, sizeof(o->value), p + key + 1, all - key - 1))
 		return -EINVAL;
 	return 1;
 }
 
-int blkopt_u64(const struct blkopt *o, uint64_t *v)
+int drvopt_u64(const struct drvopt *o, uint64_t *v)
 {
 	char *end;
 
@@ -47,7 +47,7 @@ int blkopt_u64(const struct blkopt *o, uint64_t *v)
 	return *end ? -EINVAL : 0;
 }
 
-int blkopt_bool(const struct blkopt *o, bool *v)
+int drvopt_bool(const struct drvopt *o, bool *v)
 {
 	static const char *const words[] = { "off", "on", "no", "yes", "0", "1" };
 
