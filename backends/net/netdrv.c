@@ -6,8 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "backends/net/drivers.h"
+
 /* One const table a driver, by name. */
 static const struct netdrv_ops *const drivers[] = {
+	&drv_gen,
+	&drv_sink,
 	NULL,
 };
 

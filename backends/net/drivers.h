@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* The drivers that are built in, each in backends/net/drv_NAME.c. */
+#ifndef TANDEM_BACKENDS_NET_DRIVERS_H
+#define TANDEM_BACKENDS_NET_DRIVERS_H
+
+#include "backends/net/netdrv.h"
+
+extern const struct netdrv_ops drv_gen;
+extern const struct netdrv_ops drv_sink;
+
+#endif
