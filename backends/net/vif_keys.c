@@ -220,10 +220,12 @@ static int vif_read_queue(struct vif *v, const char *prefix, struct netq_config 
 				 &cfg->rx_ref);
 	if (err)
 		return err;
-	snprintf(key, sizeof(key), "%sevent-channel", prefix);
-	if (!xenbus_fe_num(&v->dev.xb, key, UINT32_MAX, &n)) {
-		cfg->tx_port = cfg->rx_port = (evtchn_port_t)n;
-		return 0;
+	/* two channels, or one for both rings */
+	snprintf(key, sizeof(key), "%sevent-channel-tx", prefix);
+	if (xenbus_fe_num(&v->dev.xb, key, UINT32_MAX, &n) == -ENOENT) {
+		err = vif_fe_u32(v, prefix, "event-channel", "a port", &cfg->tx_port);
+		cfg->rx_port = cfg->tx_port;
+		return err;
 	}
 	err = vif_fe_u32(v, prefix, "event-channel-tx", "a port", &cfg->tx_port);
 	return err ? err
