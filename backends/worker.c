@@ -418,9 +418,11 @@ static void *worker_thread(void *arg)
 	if (err)
 		return NULL;
 	worker_loop(w);
-	/* what has ended by now is told to its owner, who may free it then */
+	/* what has ended by now is told to its owner, who may free it then; the
+	 * kernel shows what was cancelled only to those who look again */
 	(void)io_uring_submit(&w->ring);
-	worker_reap(w);
+	while (worker_reap(w))
+		;
 	worker_reg_exit(&w->reg);
 	return NULL;
 }
