@@ -3,22 +3,17 @@
 #include "frontends/blkfront.h"
 
 #include <errno.h>
-#include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "frontends/vdev.h"
-#include "hv/base/cleanup.h"
-#include "hv/base/num.h"
 
 #define POOL_DEFAULT	     (16u << 20)
 #define POLL_US_DEFAULT	     100
 #define CONNECT_MS_DEFAULT   10000
 #define RECONNECT_MS_DEFAULT 30000
-#define CLOSE_MS	     500
 
 static int set_abi(struct tandem_disk *d)
 {
@@ -32,7 +27,7 @@ static int set_abi(struct tandem_disk *d)
 	else if (!strcmp(abi, XEN_IO_PROTO_ABI_X86_64))
 		d->abi = BLKIF_ABI_X86_64;
 	else
-		return xenbus_fail(&d->xb, -EINVAL,
+		return xenbus_fail(&d->front.xb, -EINVAL,
 				   "abi \"%s\" is none of native, x86_64-abi, x86_32-abi",
 				   abi);
 	return 0;
@@ -60,6 +55,8 @@ static int set_opts(struct tandem_disk *d, const struct tandem_opts *opts)
 		o->rings = o->queues;
 	if (o->rings > BLKFRONT_MAX_CHANNELS)
 		o->rings = BLKFRONT_MAX_CHANNELS;
+	d->front.connect_ms = o->connect_ms;
+	d->front.reconnect_ms = o->reconnect_ms;
 	return set_abi(d);
 }
 
@@ -126,7 +123,7 @@ static int make_queues(struct tandem_disk *d)
 	for (; !err && d->nr_all <= d->nr_queues; d->nr_all += !err)
 		err = make_queue(d, d->nr_all);
 	if (err)
-		xenbus_fail(&d->xb, err, "no memory or descriptors for %u queues",
+		xenbus_fail(&d->front.xb, err, "no memory or descriptors for %u queues",
 			    d->nr_queues);
 	return err;
 }
@@ -148,131 +145,32 @@ static void free_queues(struct tandem_disk *d)
 
 /* --------------------------------------------------------------------- open */
 
-/* The devices that the domain has, for a person who named one that is not. */
-static int no_such_device(struct tandem_disk *d, const char *domain, const char *vdev)
+/* d->front.plat is there: the rest. */
+static int open_disk(struct tandem_disk *d, const char *vdev)
 {
-	cleanup_free char **names = NULL;
-	char list[256] = "";
-	uint32_t n = 0;
-	size_t len = 0;
-
-	/* cannot fail in a way that matters: then there are none to tell of */
-	(void)xenstore_directory(d->plat, XENSTORE_NO_TX, "device/vbd", &names, &n);
-	for (uint32_t i = 0; i < n && len < sizeof(list) - 32; i++) {
-		char one[VDEV_NAME_MAX];
-		uint64_t devid;
-
-		if (num_parse_u64(names[i], UINT32_MAX, &devid))
-			continue;
-		vdev_name((uint32_t)devid, one);
-		len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s",
-					len ? ", " : "", one);
-	}
-	return xenbus_fail(&d->xb, -ENOENT, "domain %s has no disk %s (%s%s)", domain,
-			   vdev, len ? "it has " : "it has none", list);
-}
-
-static int open_device(struct tandem_disk *d, const char *domain, const char *vdev)
-{
-	cleanup_free char *backend = NULL;
-	char path[64], key[80];
+	uint32_t devid;
 	int err;
 
-	snprintf(path, sizeof(path), "device/vbd/%u", d->devid);
-	snprintf(key, sizeof(key), "%s/backend", path);
-	err = xenstore_read(d->plat, XENSTORE_NO_TX, key, &backend, NULL);
-	if (err == -ENOENT)
-		return no_such_device(d, domain, vdev);
-	if (err)
-		return xenbus_fail(&d->xb, err, "%s/%s: %s", domain, path,
-				   strerror(-err));
-	err = plat_claim(d->plat, path);
-	if (err == -EBUSY)
-		return xenbus_fail(&d->xb, err, "%s/%s is in use by another program",
-				   domain, vdev);
-	if (err)
-		return xenbus_fail(&d->xb, err, "%s/%s cannot be claimed: %s", domain,
-				   vdev, strerror(-err));
-	d->claimed = true;
-	return xenbus_front_open(&d->xb, d->plat, path);
-}
-
-/* d->plat is there: the rest. */
-static int open_disk(struct tandem_disk *d, const char *domain, const char *vdev)
-{
-	int err;
-
-	if (vdev_parse(vdev, &d->devid))
-		return xenbus_fail(&d->xb, -EINVAL,
+	if (vdev_parse(vdev, &devid))
+		return xenbus_fail(&d->front.xb, -EINVAL,
 				   "\"%s\" is not a virtual disk, such as xvda", vdev);
-	err = open_device(d, domain, vdev);
+	err = front_take(&d->front, devid, vdev);
 	if (err)
 		return err;
-	pool_init(&d->pool, d->plat, d->xb.backend_id, d->opts.pool_bytes);
+	pool_init(&d->pool, d->front.plat, d->front.xb.backend_id, d->opts.pool_bytes);
 	return make_queues(d);
-}
-
-static int open_platform(struct tandem_disk *d, const char *domain)
-{
-	const char *what = NULL;
-	int err = plat_open(d->opts.platform, domain, &d->plat, &what);
-
-	if (!err)
-		return 0;
-	d->plat = NULL;
-	return xenbus_fail(&d->xb, err, "cannot connect as domain %s: %s: %s", domain,
-			   what ? what : "platform", strerror(-err));
-}
-
-static int open_name(struct tandem_disk *d, const char *name)
-{
-	cleanup_free char *domain = strdup(name);
-	char *slash = domain ? strrchr(domain, '/') : NULL;
-	int err;
-
-	if (!slash || slash == domain)
-		return xenbus_fail(&d->xb, -EINVAL,
-				   "\"%s\" is not DOMAIN/VDEV, such as guest0/xvda",
-				   name);
-	*slash = '\0';
-	err = open_platform(d, domain);
-	return err ? err : open_disk(d, domain, slash + 1);
-}
-
-/* Tells the backend, and gives it a moment to let go. */
-static void say_goodbye(struct tandem_disk *d)
-{
-	struct pollfd fd = { .fd = xenstore_fd(d->plat), .events = POLLIN };
-	uint64_t end = adapt_clock() + CLOSE_MS * UINT64_C(1000000);
-	enum xenbus_state be;
-
-	if (d->phase == DISK_DEAD || xenbus_switch_state(&d->xb, XenbusStateClosed))
-		return;
-	while (adapt_clock() < end) {
-		if (xenbus_drain_events(&d->xb) < 0 ||
-		    xenbus_backend_state(&d->xb, &be) ||
-		    (be != XenbusStateInitialised && be != XenbusStateConnected &&
-		     be != XenbusStateClosing))
-			return;
-		poll(&fd, 1, CLOSE_MS / 10);
-	}
 }
 
 static void disk_free(struct tandem_disk *d)
 {
-	disk_stop(d);
-	if (d->xb.plat) {
-		say_goodbye(d);
+	front_stop(&d->front);
+	if (d->front.xb.plat) {
+		front_goodbye(&d->front);
 		disk_drop_rings(d);
 		free_queues(d);
 		pool_free(&d->pool);
-		/* cannot fail in a way that matters: closing unclaims as well */
-		(void)plat_unclaim(d->plat, d->xb.path);
 	}
-	xenbus_front_close(&d->xb);
-	plat_close(d->plat);
-	if (d->ctl >= 0)
-		close(d->ctl);
+	front_close(&d->front);
 	pthread_mutex_destroy(&d->lock);
 	pthread_mutex_destroy(&d->sync.lock);
 	pthread_cond_destroy(&d->sync.done);
@@ -285,7 +183,6 @@ static struct tandem_disk *disk_new(void)
 
 	if (!d)
 		return NULL;
-	d->ctl = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	pthread_mutex_init(&d->lock, NULL);
 	pthread_mutex_init(&d->sync.lock, NULL);
 	pthread_cond_init(&d->sync.done, NULL);
@@ -305,20 +202,23 @@ static int disk_open(const char *name, struct plat *plat, bool start,
 		*why = NULL;
 	if (!d)
 		return -ENOMEM;
-	d->plat = plat;
-	err = d->ctl < 0 ? -EMFILE : set_opts(d, opts);
-	if (!err && plat)
-		err = open_disk(d, plat_domain_name(plat), name);
-	else if (!err)
-		err = open_name(d, name);
+	d->front.plat = plat;
+	err = front_init(&d->front, &disk_front_ops);
+	if (!err)
+		err = set_opts(d, opts);
+	if (!err && !plat)
+		err = front_connect_as(&d->front, d->opts.platform, name,
+				       "DOMAIN/VDEV, such as guest0/xvda", &name);
+	if (!err)
+		err = open_disk(d, name);
 	if (!err && start)
-		err = disk_start(d);
+		err = front_start(&d->front);
 	if (!err) {
 		*disk = d;
 		return 0;
 	}
 	if (why)
-		*why = strdup(d->xb.why[0] ? d->xb.why : strerror(-err));
+		*why = strdup(d->front.xb.why[0] ? d->front.xb.why : strerror(-err));
 	disk_free(d);
 	return err;
 }

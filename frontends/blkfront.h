@@ -11,7 +11,7 @@
  * queue changes its channel only while both locks are held. disk.lock guards
  * what tandem_get_info() shows. Order: channels by index, then disk.lock.
  *
- * Threads: the control thread (control.c) alone talks to xenstore, builds and
+ * Threads: the control thread (front.h) alone talks to xenstore, builds and
  * drops rings, and sets channel states other than CH_BROKEN.
  */
 #ifndef TANDEM_FRONTENDS_BLKFRONT_H
@@ -19,10 +19,10 @@
 
 #include <pthread.h>
 
+#include "frontends/front.h"
 #include "frontends/include/tandem.h"
 #include "frontends/pool.h"
 #include "frontends/qlock.h"
-#include "frontends/xenbus.h"
 #include "hv/base/adapt.h"
 #include "ringproto/blkif.h"
 
@@ -128,15 +128,11 @@ struct sync {
 	bool led;
 };
 
-enum disk_phase { DISK_LOST, DISK_PUBLISHED, DISK_CONNECTED, DISK_DRAIN, DISK_DEAD };
-
 struct tandem_disk {
-	struct plat *plat;
-	struct xenbus_front xb;
+	struct front front; /* first */
 	struct tandem_opts opts;
 	enum blkif_abi abi;
 	bool abi_key; /* the protocol key is written */
-	uint32_t devid;
 	struct pool pool;
 	unsigned nr_queues;    /* as asked for */
 	unsigned nr_all;       /* those, and one for the synchronous calls */
@@ -144,17 +140,7 @@ struct tandem_disk {
 	unsigned nr_channels;  /* that this connection uses */
 	struct channel *channels;
 	struct tandem_queue *queues;
-	/* The control thread's. */
-	enum disk_phase phase;
-	pthread_t thread;
-	bool thread_runs, claimed, opened;
-	int ctl; /* eventfd */
-	_Atomic bool stop;
-	_Atomic bool broken;  /* a channel is CH_BROKEN */
-	uint64_t phase_since; /* ns; of DISK_LOST: since the last connection */
-	bool failing;	      /* reconnect_ms is over */
-	unsigned attempts;    /* to connect, lately */
-	uint32_t ring_order, max_indirect;
+	uint32_t ring_order, max_indirect; /* the control thread's */
 	pthread_mutex_t lock;
 	struct tandem_info info;
 	uint64_t pauses[BLKFRONT_PAUSES]; /* us, the last ones */
@@ -245,7 +231,7 @@ int disk_read_size(struct tandem_disk *d, uint64_t *size);
 /* Frees rings and event channels of all channels, which are suspended. */
 void disk_drop_rings(struct tandem_disk *d);
 
-/* ------------------------------------------------------- recover.c, step.c, control.c */
+/* ---------------------------------------------------------- recover.c, life.c */
 
 /* Takes channels off their rings; what is in flight becomes their replay.
  * -ENOMEM: some of it could not be. */
@@ -255,15 +241,6 @@ int disk_resume(struct tandem_disk *d, const struct limits *lim);
 /* All channels to `state`, everything they have ends with `err` (0: goes on). */
 void disk_set_state(struct tandem_disk *d, enum channel_state state, int err);
 
-/* One look at xenstore and what follows from it (step.c). -errno: the device is
- * lost for good and xb.why says why. */
-int disk_step(struct tandem_disk *d);
-/* The device is no more: all I/O ends, submitting returns err. */
-void disk_die(struct tandem_disk *d, int err);
-/* Connects within opts.connect_ms, then starts the control thread. */
-int disk_start(struct tandem_disk *d);
-void disk_stop(struct tandem_disk *d);
-/* Tells the control thread to look. */
-void disk_poke(struct tandem_disk *d);
+extern const struct front_ops disk_front_ops;
 
 #endif

@@ -25,8 +25,8 @@ static int bounce_init(struct channel *ch)
 	b->next = malloc(n * sizeof(*b->next));
 	if (!b->next)
 		return -ENOMEM;
-	err = gnttab_arena_new(ch->disk->plat, ch->disk->xb.backend_id, n, false,
-			       &b->arena);
+	err = gnttab_arena_new(ch->disk->front.plat, ch->disk->front.xb.backend_id, n,
+			       false, &b->arena);
 	if (err) {
 		free(b->next);
 		b->next = NULL;

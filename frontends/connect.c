@@ -12,7 +12,6 @@
 #include "frontends/blkfront.h"
 
 #define DEPTH_DEFAULT 128
-#define TX_TRIES      64
 
 /* What the backend offers before the rings exist. */
 struct offer {
@@ -24,7 +23,7 @@ struct offer {
 
 static int read_offer(struct tandem_disk *d, struct offer *o)
 {
-	struct xenbus_front *x = &d->xb;
+	struct xenbus_front *x = &d->front.xb;
 	uint32_t pages, order;
 	int err;
 
@@ -123,12 +122,12 @@ static int ring_new(struct channel *ch)
 	ch->free_ids = malloc(slots * sizeof(*ch->free_ids));
 	if (!ch->shadow || !ch->free_ids)
 		return -ENOMEM;
-	err = gnttab_arena_new(d->plat, d->xb.backend_id,
+	err = gnttab_arena_new(d->front.plat, d->front.xb.backend_id,
 			       ch->nr_ring_pages + slots * ch->indirect_per_id, false,
 			       &ch->ring_pages);
 	if (err)
 		return err;
-	err = evtchn_alloc_unbound(d->plat, d->xb.backend_id, &ch->evtchn);
+	err = evtchn_alloc_unbound(d->front.plat, d->front.xb.backend_id, &ch->evtchn);
 	if (err)
 		return err;
 	ring_front_init(&ch->ring, ch->ring_pages->pages,
@@ -141,7 +140,7 @@ static int ring_new(struct channel *ch)
 	ch->order = 0;
 	ch->evtchn_dead = false;
 	ch->abi = d->abi;
-	ch->handle = (blkif_vdev_t)d->devid;
+	ch->handle = (blkif_vdev_t)d->front.devid;
 	return 0;
 }
 
@@ -160,9 +159,9 @@ static int rings_new(struct tandem_disk *d)
 	}
 	if (err) {
 		disk_drop_rings(d);
-		xenbus_fail(&d->xb, err,
-			    "%s: no memory or event channel for %u rings: %s", d->xb.path,
-			    d->nr_channels, strerror(-err));
+		xenbus_fail(&d->front.xb, err,
+			    "%s: no memory or event channel for %u rings: %s",
+			    d->front.xb.path, d->nr_channels, strerror(-err));
 	}
 	return err;
 }
@@ -182,12 +181,12 @@ static int write_ring_keys(struct tandem_disk *d, xenstore_tx_t tx, unsigned i)
 			snprintf(key, sizeof(key), "%sring-ref", dir);
 		else
 			snprintf(key, sizeof(key), "%sring-ref%u", dir, p);
-		err = xenbus_write_u32(&d->xb, tx, key, ch->ring_pages->refs[p]);
+		err = xenbus_write_u32(&d->front.xb, tx, key, ch->ring_pages->refs[p]);
 	}
 	if (err)
 		return err;
 	snprintf(key, sizeof(key), "%sevent-channel", dir);
-	return xenbus_write_u32(&d->xb, tx, key, ch->evtchn->port);
+	return xenbus_write_u32(&d->front.xb, tx, key, ch->evtchn->port);
 }
 
 /* Keys of an earlier connection must not be taken for this one's. */
@@ -202,26 +201,33 @@ static int remove_old_keys(struct tandem_disk *d, xenstore_tx_t tx)
 	int err = 0;
 
 	for (unsigned i = 0; i < sizeof(keys) / sizeof(keys[0]) && !err; i++)
-		err = xenbus_remove(&d->xb, tx, keys[i]);
+		err = xenbus_remove(&d->front.xb, tx, keys[i]);
 	for (unsigned i = 0; i < 1u << BLKIF_MAX_RING_ORDER && !err; i++) {
 		snprintf(key, sizeof(key), "ring-ref%u", i);
-		err = xenbus_remove(&d->xb, tx, key);
+		err = xenbus_remove(&d->front.xb, tx, key);
 	}
 	for (unsigned i = 0; i < d->max_channels && !err; i++) {
 		snprintf(key, sizeof(key), "queue-%u", i);
-		err = xenbus_remove(&d->xb, tx, key);
+		err = xenbus_remove(&d->front.xb, tx, key);
 	}
 	return err;
 }
 
-static int write_keys(struct tandem_disk *d, xenstore_tx_t tx, const struct offer *o)
+/* What write_keys() is called with. */
+struct publishing {
+	struct tandem_disk *d;
+	const struct offer *o;
+};
+
+static int write_keys(struct xenbus_front *x, xenstore_tx_t tx, void *arg)
 {
-	struct xenbus_front *x = &d->xb;
+	const struct publishing *p = arg;
+	struct tandem_disk *d = p->d;
 	int err = remove_old_keys(d, tx);
 
-	if (!err && d->ring_order && !o->ring_pages_key)
+	if (!err && d->ring_order && !p->o->ring_pages_key)
 		err = xenbus_write_u32(x, tx, "ring-page-order", d->ring_order);
-	if (!err && d->ring_order && o->ring_pages_key)
+	if (!err && d->ring_order && p->o->ring_pages_key)
 		err = xenbus_write_u32(x, tx, "num-ring-pages", 1u << d->ring_order);
 	if (!err && d->nr_channels > 1)
 		err = xenbus_write_u32(x, tx, "multi-queue-num-queues", d->nr_channels);
@@ -238,25 +244,14 @@ static int write_keys(struct tandem_disk *d, xenstore_tx_t tx, const struct offe
 
 static int publish_keys(struct tandem_disk *d, const struct offer *o)
 {
-	xenstore_tx_t tx;
-	int err = -EAGAIN;
+	struct publishing p = { d, o };
+	int err = xenbus_transact(&d->front.xb, write_keys, &p);
 
-	for (unsigned i = 0; i < TX_TRIES && err == -EAGAIN; i++) {
-		err = xenstore_tx_start(d->plat, &tx);
-		if (err)
-			break;
-		err = write_keys(d, tx, o);
-		if (err)
-			/* cannot fail in a way that matters: it is given up */
-			(void)xenstore_tx_end(d->plat, tx, false);
-		else
-			err = xenstore_tx_end(d->plat, tx, true);
-	}
 	if (!err)
-		err = xenbus_switch_state(&d->xb, XenbusStateInitialised);
+		err = xenbus_switch_state(&d->front.xb, XenbusStateInitialised);
 	if (err)
-		xenbus_fail(&d->xb, err, "%s: the rings cannot be published: %s",
-			    d->xb.path, strerror(-err));
+		xenbus_fail(&d->front.xb, err, "%s: the rings cannot be published: %s",
+			    d->front.xb.path, strerror(-err));
 	return err;
 }
 
@@ -282,12 +277,12 @@ int disk_publish(struct tandem_disk *d)
 int disk_read_size(struct tandem_disk *d, uint64_t *size)
 {
 	uint64_t sectors;
-	int err = xenbus_read_u64(&d->xb, "sectors", UINT64_MAX,
+	int err = xenbus_read_u64(&d->front.xb, "sectors", UINT64_MAX,
 				  INT64_MAX / BLKIF_SECTOR_SIZE, &sectors);
 
 	if (!err && sectors == UINT64_MAX)
-		err = xenbus_fail(&d->xb, -EPROTO, "%s/sectors is missing",
-				  d->xb.backend);
+		err = xenbus_fail(&d->front.xb, -EPROTO, "%s/sectors is missing",
+				  d->front.xb.backend);
 	if (!err)
 		*size = sectors * BLKIF_SECTOR_SIZE;
 	return err;
@@ -295,7 +290,7 @@ int disk_read_size(struct tandem_disk *d, uint64_t *size)
 
 static int read_sector_sizes(struct tandem_disk *d, struct tandem_info *info)
 {
-	struct xenbus_front *x = &d->xb;
+	struct xenbus_front *x = &d->front.xb;
 	uint32_t size, phys;
 	int err;
 
@@ -315,7 +310,7 @@ static int read_sector_sizes(struct tandem_disk *d, struct tandem_info *info)
 
 static int read_discard(struct tandem_disk *d, struct tandem_info *info)
 {
-	struct xenbus_front *x = &d->xb;
+	struct xenbus_front *x = &d->front.xb;
 	uint64_t granularity = info->sector_size, alignment = 0;
 	int err;
 
@@ -335,7 +330,7 @@ static int read_discard(struct tandem_disk *d, struct tandem_info *info)
 
 static int read_info(struct tandem_disk *d, struct tandem_info *info)
 {
-	struct xenbus_front *x = &d->xb;
+	struct xenbus_front *x = &d->front.xb;
 	uint32_t bits;
 	int err;
 

@@ -43,8 +43,7 @@ static void channel_break(struct channel *ch)
 		return;
 	ch->state = CH_BROKEN;
 	ch->dead_err = -EPROTO;
-	atomic_store_explicit(&ch->disk->broken, true, memory_order_release);
-	disk_poke(ch->disk);
+	front_break(&ch->disk->front);
 }
 
 /* Is this response the answer to something that we asked? */

@@ -63,7 +63,7 @@ void channel_ack(struct channel *ch)
 	if (!ch->evtchn || ch->evtchn_dead || evtchn_ack(ch->evtchn) != -EPIPE)
 		return;
 	ch->evtchn_dead = true;
-	disk_poke(ch->disk);
+	front_poke(&ch->disk->front);
 }
 
 int tandem_poll(struct tandem_queue *q, struct tandem_io **done, unsigned max)

@@ -12,6 +12,7 @@
 #include "hv/base/num.h"
 
 #define XENBUS_EVENTS_A_ROUND 4096
+#define XENBUS_TX_TRIES	      64
 #define XENBUS_TOKEN	      "tandem-front"
 
 int xenbus_fail(struct xenbus_front *x, int err, const char *fmt, ...)
@@ -158,6 +159,38 @@ int xenbus_switch_state(struct xenbus_front *x, enum xenbus_state state)
 	return err;
 }
 
+int xenbus_transact(struct xenbus_front *x,
+		    int (*write)(struct xenbus_front *x, xenstore_tx_t tx, void *arg),
+		    void *arg)
+{
+	xenstore_tx_t tx;
+	int err = -EAGAIN;
+
+	for (unsigned i = 0; i < XENBUS_TX_TRIES && err == -EAGAIN; i++) {
+		err = xenstore_tx_start(x->plat, &tx);
+		if (err)
+			break;
+		err = write(x, tx, arg);
+		if (err)
+			/* cannot fail in a way that matters: it is given up */
+			(void)xenstore_tx_end(x->plat, tx, false);
+		else
+			err = xenstore_tx_end(x->plat, tx, true);
+	}
+	return err;
+}
+
+char *xenbus_read_own(struct xenbus_front *x, const char *key)
+{
+	char path[XENBUS_PATH_MAX];
+	char *text = NULL;
+
+	if (join(path, x->path, key) ||
+	    xenstore_read(x->plat, XENSTORE_NO_TX, path, &text, NULL))
+		return NULL;
+	return text;
+}
+
 int xenbus_drain_events(struct xenbus_front *x)
 {
 	int n = 0;
@@ -185,6 +218,11 @@ static int watch_backend(struct xenbus_front *x, const char *key, bool on)
 		return err;
 	return on ? xenstore_watch(x->plat, path, XENBUS_TOKEN)
 		  : xenstore_unwatch(x->plat, path, XENBUS_TOKEN);
+}
+
+int xenbus_watch(struct xenbus_front *x, const char *key)
+{
+	return watch_backend(x, key, true);
 }
 
 static int find_backend(struct xenbus_front *x)

@@ -59,6 +59,14 @@ int xenbus_write_u32(struct xenbus_front *x, xenstore_tx_t tx, const char *key,
 /* Removes a key of ours; a missing one is fine. */
 int xenbus_remove(struct xenbus_front *x, xenstore_tx_t tx, const char *key);
 int xenbus_switch_state(struct xenbus_front *x, enum xenbus_state state);
+/* What write() writes, in one transaction; it may be called again. */
+int xenbus_transact(struct xenbus_front *x,
+		    int (*write)(struct xenbus_front *x, xenstore_tx_t tx, void *arg),
+		    void *arg);
+/* A key of ours as text, freed by the caller; NULL if there is none. */
+char *xenbus_read_own(struct xenbus_front *x, const char *key);
+/* Looks for changes of another key of the backend's, as long as the plat is open. */
+int xenbus_watch(struct xenbus_front *x, const char *key);
 
 /*
  * Takes all watch events that are there, at most a bounded number. Returns how

@@ -3,7 +3,7 @@
  * A hostile backend against libtandem. The input is a program of it: keys and
  * states it writes, what it does to the shared pages, and between that what the
  * caller and the control thread do. All on one thread, over the platform in
- * memory; disk_step() stands for the control thread.
+ * memory; front_round() stands for the control thread.
  *
  * Checked besides memory errors: every I/O that was taken comes back, once.
  */
@@ -243,13 +243,11 @@ static void op_poll(struct fuzz *f)
 static bool op_step(struct fuzz *f)
 {
 	struct tandem_disk *d = f->disk;
-	int err = xenbus_drain_events(&d->xb);
+	int err = front_round(&d->front);
 
-	if (err >= 0)
-		err = atomic_load(&d->broken) ? -EPROTO : disk_step(d);
 	if (err)
-		disk_die(d, err);
-	if (!err && !f->pool && d->opened)
+		front_die(&d->front, err);
+	if (!err && !f->pool && d->front.opened)
 		f->pool = tandem_alloc(d, IO_BYTES);
 	return !err;
 }
@@ -324,7 +322,7 @@ static void run(struct fuzz *f)
 		}
 	}
 	if (alive)
-		disk_die(f->disk, -ENODEV);
+		front_die(&f->disk->front, -ENODEV);
 }
 
 static void finish(struct fuzz *f)

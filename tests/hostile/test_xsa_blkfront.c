@@ -119,7 +119,7 @@ static void test_xsa_391(void **state)
 		struct storm s = { .hb = &f->hb, .xenstore = kind };
 		pthread_t t;
 
-		cpu = cpu_seconds(f->hb.disk->thread);
+		cpu = cpu_seconds(f->hb.disk->front.thread);
 		pthread_create(&t, NULL, storm_thread, &s);
 		for (unsigned i = 0; i < 200; i++) {
 			hb_check_works(&f->hb);
@@ -128,7 +128,7 @@ static void test_xsa_391(void **state)
 		atomic_store(&s.stop, true);
 		pthread_join(t, NULL);
 		assert_true(s.count > 1000);
-		cpu = cpu_seconds(f->hb.disk->thread) - cpu;
+		cpu = cpu_seconds(f->hb.disk->front.thread) - cpu;
 		if (cpu > 0.15)
 			fail_msg("the control thread took %.2f s", cpu);
 	}
@@ -243,7 +243,7 @@ static void test_xsa_441_457_465_close(void **state)
 		hb_up(&f->hb, NULL);
 		pthread_create(&t, NULL, storm_thread, &s);
 		usleep(500);
-		disk_stop(f->hb.disk); /* what tandem_close() does first */
+		front_stop(&f->hb.disk->front); /* what tandem_close() does first */
 		atomic_store(&s.stop, true);
 		pthread_join(t, NULL);
 		hb_again(&f->hb);
@@ -340,12 +340,12 @@ static void test_xsa_441_457_465_flips(void **state)
 
 	hb_up(hb, NULL);
 	hb_drop(hb);
-	cpu = cpu_seconds(hb->disk->thread);
+	cpu = cpu_seconds(hb->disk->front.thread);
 	for (unsigned i = 0; i < 20000; i++) {
 		seed = seed * 1664525u + 1013904223u;
 		hb_setn(hb, "state", (seed >> 24) % 7);
 	}
-	cpu = cpu_seconds(hb->disk->thread) - cpu;
+	cpu = cpu_seconds(hb->disk->front.thread) - cpu;
 	if (cpu > 2)
 		fail_msg("the control thread took %.2f s", cpu);
 	hb_state(hb, XenbusStateClosed);

@@ -65,7 +65,7 @@ void frontsim_round(struct tandem_disk *d)
 	if (sim.in_round || !sim.thread)
 		return;
 	sim.in_round = d;
-	atomic_store(&d->stop, false);
+	atomic_store(&d->front.stop, false);
 	(void)sim.thread(d);
 	sim.in_round = NULL;
 }
@@ -89,7 +89,7 @@ int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout)
 	if (!sim.on)
 		return __real_poll(fds, n, timeout);
 	if (sim.in_round) {
-		atomic_store(&sim.in_round->stop, true);
+		atomic_store(&sim.in_round->front.stop, true);
 		return __real_poll(fds, n, 0);
 	}
 	return sim_wait(fds, n,
