@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A backend that is killed and started again, at any moment, under a frontend
- * that must carry its requests through (frontends/step.c, backends/block/vbd.c).
+ * that must carry its requests through (frontends/front_step.c, backends/block/vbd.c).
  *
  * Both ends sleep until a watch fires, then read the other's state and take one
  * step. Between the reading and the writing anything may happen, STALE times;
@@ -43,7 +43,7 @@ byte flight = 0;		/* requests in the ring of generation ring_gen */
 byte answers = 0;		/* responses in it */
 byte done = 0;			/* answered to the client */
 
-/* ---- frontend; phase as in step.c */
+/* ---- frontend; phase as in front_step.c */
 
 mtype = { LOST, PUBLISHED, UP };
 mtype phase = LOST;
