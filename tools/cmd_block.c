@@ -7,27 +7,10 @@
 #include <string.h>
 
 #include "hv/base/cleanup.h"
-#include "ringproto/xenbus.h"
 #include "tools/cmd_block.h"
 #include "tools/cmds.h"
 
 /* ------------------------------------------------------------------- attach */
-
-struct answer {
-	int state;
-	char *error;
-};
-
-/* The backend has taken the device, or said why not, or closed it. */
-static bool backend_answered(const struct disk_xs *d, void *arg)
-{
-	struct answer *a = arg;
-
-	a->state = disk_xs_state(d);
-	free(a->error);
-	a->error = disk_xs_error(d);
-	return a->error || a->state >= XenbusStateInitWait;
-}
 
 /* "target=/img,format=raw" is all target: worth a word when that fails. */
 static const char *target_hint(const struct disk_spec *s)
@@ -43,62 +26,25 @@ static const char *target_hint(const struct disk_spec *s)
 	return "";
 }
 
-/* A backend that says why it fails then closes the device: not before that is
- * it safe to remove what it still writes to. */
-static bool backend_finished(const struct disk_xs *d, void *arg)
-{
-	int state = disk_xs_state(d);
-
-	(void)arg;
-	return state == XenbusStateClosed || state == XenbusStateUnknown;
-}
-
-static int wait_for_backend(struct cli *c, const struct disk_xs *d,
-			    const struct disk_spec *spec)
-{
-	struct answer a = { 0 };
-	int err = disk_xs_wait(d, c->wait_ms, backend_answered, &a), status = 0;
-
-	if (err == -ETIMEDOUT)
-		status = cli_fail(c,
-				  "%s: no backend answered within %g s: does "
-				  "tandem-blkback run for domain %u?%s",
-				  spec->vdev, c->wait_ms / 1000.0, d->backend,
-				  target_hint(spec));
-	else if (err)
-		status = cli_fail(c, "%s: xenstore: %s", spec->vdev, cli_strerror(err));
-	else if (a.error)
-		status = cli_fail(c, "%s: %s%s", spec->vdev, a.error, target_hint(spec));
-	else if (a.state >= XenbusStateClosing && a.state <= XenbusStateClosed)
-		status = cli_fail(c, "%s: the backend closed the device", spec->vdev);
-	free(a.error);
-	return status;
-}
-
 int cli_attach(struct cli *c, const struct cli_domain *dom, const struct disk_spec *spec)
 {
+	struct cli_dev_words words = { spec->vdev, "tandem-blkback", "" };
 	struct cli_domain backend = { 0 };
-	struct disk_xs d;
+	struct dev_xs d;
 	int err;
 
 	if (spec->backend && *spec->backend &&
 	    cli_find_domain(c, spec->backend, &backend))
 		return CLI_EXIT_FAILURE;
-	disk_xs_init(&d, c->plat, dom->id, backend.id, spec->devid);
+	dev_xs_init(&d, c->plat, "vbd", dom->id, backend.id, spec->devid);
 	err = disk_xs_create(&d, spec);
 	if (err == -EEXIST)
 		return cli_fail(c, "%s: %s has that device (%u) already", spec->vdev,
 				dom->name, spec->devid);
 	if (err)
 		return cli_fail(c, "%s: xenstore: %s", spec->vdev, cli_strerror(err));
-	if (!c->wait_ms || !wait_for_backend(c, &d, spec))
-		return 0;
-	if (disk_xs_state(&d) != XenbusStateInitialising)
-		(void)disk_xs_wait(&d, 2000, backend_finished, NULL);
-	err = disk_xs_remove(&d);
-	if (err && err != -ENOTCONN) /* that was said */
-		cli_warn(c, "%s: cannot take it back: %s", spec->vdev, cli_strerror(err));
-	return CLI_EXIT_FAILURE;
+	words.hint = target_hint(spec);
+	return cli_dev_settle(c, &d, &words);
 }
 
 int cli_parse_disk(struct cli *c, int n, const char *const *strings,
@@ -135,7 +81,7 @@ static int run_attach(struct cli *c)
 /* ------------------------------------------------------------- detach, resize */
 
 /* DOM VDEV of the command line: 0, or 2; *served: a backend has it. */
-static int find_disk(struct cli *c, struct cli_domain *dom, struct disk_xs *d,
+static int find_disk(struct cli *c, struct cli_domain *dom, struct dev_xs *d,
 		     bool *served)
 {
 	uint32_t devid;
@@ -146,76 +92,31 @@ static int find_disk(struct cli *c, struct cli_domain *dom, struct disk_xs *d,
 				c->argv[1]);
 	if (cli_need_plat(c) || cli_find_domain(c, c->argv[0], dom))
 		return CLI_EXIT_FAILURE;
-	err = disk_xs_find(d, c->plat, dom->id, devid);
+	err = dev_xs_find(d, c->plat, "vbd", dom->id, devid);
 	if (err && err != -ENOENT)
 		return cli_fail(c, "xenstore: %s", cli_strerror(err));
 	*served = !err;
-	if (err && !disk_xs_exists(d))
+	if (err && !dev_xs_exists(d, XENSTORE_NO_TX))
 		return cli_fail(c, "%s has no device %s: see tandem block-list %s",
 				dom->name, c->argv[1], dom->name);
-	return 0;
-}
-
-/* Asks and waits. A backend that never looked at the device need not be asked. */
-static int close_backend(struct cli *c, const struct disk_xs *d)
-{
-	bool untouched = disk_xs_state(d) == XenbusStateInitialising;
-	int err = disk_xs_close(d);
-
-	if (!err && !untouched && !c->force)
-		err = disk_xs_wait(d, c->wait_ms, backend_finished, NULL);
-	if (err == -ETIMEDOUT)
-		return cli_fail(c,
-				"%s: the backend did not close it within %g s; --force "
-				"removes it all the same",
-				c->argv[1], c->wait_ms / 1000.0);
-	if (err && err != -ENOENT)
-		return cli_fail(c, "%s: xenstore: %s", c->argv[1], cli_strerror(err));
 	return 0;
 }
 
 static int run_detach(struct cli *c)
 {
 	struct cli_domain dom;
-	struct disk_xs d;
+	struct dev_xs d;
 	bool served;
-	int status = find_disk(c, &dom, &d, &served), err;
+	int status = find_disk(c, &dom, &d, &served);
 
-	if (!status && served)
-		status = close_backend(c, &d);
-	if (status)
-		return status;
-	err = disk_xs_remove(&d);
-	return err ? cli_fail(c, "%s: xenstore: %s", c->argv[1], cli_strerror(err)) : 0;
-}
-
-static bool stats_written(const struct disk_xs *d, void *arg)
-{
-	cleanup_free char *stats = disk_xs_read(d, true, "stats");
-
-	(void)arg;
-	return stats != NULL;
-}
-
-int cli_request_stats(const struct disk_xs *d, uint32_t timeout_ms)
-{
-	char path[128];
-	int err;
-
-	snprintf(path, sizeof(path), "%s/stats", d->be_path);
-	err = xenstore_rm(d->plat, XENSTORE_NO_TX, path);
-	if (err && err != -ENOENT)
-		return err;
-	snprintf(path, sizeof(path), "%s/stats-request", d->be_path);
-	err = xenstore_write(d->plat, XENSTORE_NO_TX, path, "1");
-	return err ? err : disk_xs_wait(d, timeout_ms, stats_written, NULL);
+	return status ? status : cli_dev_detach(c, &d, served, c->argv[1]);
 }
 
 /*
  * The backend takes requests in order: when it has answered a later one, for
  * its counters, it has looked at the size.
  */
-static int request_resize(const struct disk_xs *d, uint32_t timeout_ms)
+static int request_resize(const struct dev_xs *d, uint32_t timeout_ms)
 {
 	char path[128];
 	int err;
@@ -225,10 +126,10 @@ static int request_resize(const struct disk_xs *d, uint32_t timeout_ms)
 	return err ? err : cli_request_stats(d, timeout_ms);
 }
 
-static int print_size(struct cli *c, const struct disk_xs *d)
+static int print_size(struct cli *c, const struct dev_xs *d)
 {
-	uint64_t bytes = disk_xs_number(d, "sectors") * 512;
-	cleanup_free char *error = disk_xs_error(d);
+	uint64_t bytes = dev_xs_number(d, "sectors") * 512;
+	cleanup_free char *error = dev_xs_error(d);
 	char size[16];
 
 	if (error)
@@ -249,7 +150,7 @@ static int print_size(struct cli *c, const struct disk_xs *d)
 static int run_resize(struct cli *c)
 {
 	struct cli_domain dom;
-	struct disk_xs d;
+	struct dev_xs d;
 	bool served;
 	int status = find_disk(c, &dom, &d, &served), err;
 
@@ -257,7 +158,7 @@ static int run_resize(struct cli *c)
 		return status;
 	if (!served)
 		return cli_fail(c, "%s: no backend has it", c->argv[1]);
-	disk_xs_forget_error(&d);
+	dev_xs_forget_error(&d);
 	err = request_resize(&d, c->wait_ms);
 	if (err == -ETIMEDOUT)
 		return cli_fail(c, "%s: the backend did not answer within %g s",

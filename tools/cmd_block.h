@@ -4,6 +4,7 @@
 #define TANDEM_TOOLS_CMD_BLOCK_H
 
 #include "tools/cli.h"
+#include "tools/cmd_dev.h"
 #include "tools/disk_spec.h"
 #include "tools/disk_xs.h"
 
@@ -12,14 +13,7 @@ int cli_parse_disk(struct cli *c, int n, const char *const *strings,
 		   struct disk_spec *spec);
 /* Makes the device and waits for its backend; takes it back if that fails. */
 int cli_attach(struct cli *c, const struct cli_domain *dom, const struct disk_spec *spec);
-/* Asks the backend for its counters and waits until the key is there. -errno */
-int cli_request_stats(const struct disk_xs *d, uint32_t timeout_ms);
 /* The verb block-list, cmd_block_list.c. */
 int cli_block_list(struct cli *c);
-/* Calls fn for each device in the guest's directory, until it returns nonzero.
- * What it returned, or -errno. */
-int cli_each_disk(struct cli *c, const struct cli_domain *dom,
-		  int (*fn)(struct cli *c, struct disk_xs *d, bool served, void *arg),
-		  void *arg);
 
 #endif

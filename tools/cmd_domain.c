@@ -121,27 +121,27 @@ static int run_list(struct cli *c)
 /* ------------------------------------------------------------------ destroy */
 
 struct disks {
-	struct disk_xs disk[DISKS_MAX];
+	struct dev_xs disk[DISKS_MAX];
 	bool used[DISKS_MAX]; /* a backend has looked at it, and may answer */
 	unsigned n;
 };
 
-static int note_disk(struct cli *c, struct disk_xs *d, bool served, void *arg)
+static int note_disk(struct cli *c, struct dev_xs *d, bool served, void *arg)
 {
 	struct disks *disks = arg;
-	bool used = served && disk_xs_state(d) != XenbusStateInitialising;
+	bool used = served && dev_xs_state(d) != XenbusStateInitialising;
 
 	(void)c;
-	if (!served || disks->n == DISKS_MAX || disk_xs_close(d))
+	if (!served || disks->n == DISKS_MAX || dev_xs_close(d))
 		return 0;
 	disks->used[disks->n] = used;
 	disks->disk[disks->n++] = *d;
 	return 0;
 }
 
-static bool closed(const struct disk_xs *d, void *arg)
+static bool closed(const struct dev_xs *d, void *arg)
 {
-	int state = disk_xs_state(d);
+	int state = dev_xs_state(d);
 
 	(void)arg;
 	return state == XenbusStateClosed || state == XenbusStateUnknown;
@@ -156,10 +156,9 @@ static void remove_disks(struct cli *c, struct disks *disks)
 		int err;
 
 		/* one backend that does not answer is waited for, not each disk */
-		if (disks->used[i] &&
-		    disk_xs_wait(&disks->disk[i], wait_ms, closed, NULL))
+		if (disks->used[i] && dev_xs_wait(&disks->disk[i], wait_ms, closed, NULL))
 			wait_ms = 0;
-		err = disk_xs_remove(&disks->disk[i]);
+		err = dev_xs_remove(&disks->disk[i]);
 		if (err && err != -ENOTCONN)
 			cli_warn(c, "%s: %s", disks->disk[i].be_path, cli_strerror(err));
 	}
@@ -175,7 +174,8 @@ int domain_destroy(struct cli *c, const struct cli_domain *dom)
 
 	if (!disks)
 		return -ENOMEM;
-	(void)cli_each_disk(c, dom, note_disk, disks); /* what is not found is gone */
+	(void)cli_each_dev(c, dom, "vbd", note_disk,
+			   disks); /* what is not found is gone */
 	err = hvclient_call(c->hv, &call, &reply, NULL, NULL);
 	if (!err) {
 		remove_disks(c, disks);

@@ -48,7 +48,7 @@ static int check_disk(struct cli *c, const char *name)
 	const char *slash = strrchr(name, '/');
 	char domain[HVCALL_NAME_MAX + 1];
 	struct cli_domain dom;
-	struct disk_xs d;
+	struct dev_xs d;
 	uint32_t devid;
 	int err;
 
@@ -61,7 +61,7 @@ static int check_disk(struct cli *c, const char *name)
 	snprintf(domain, sizeof(domain), "%.*s", (int)(slash - name), name);
 	if (cli_need_plat(c) || cli_find_domain(c, domain, &dom))
 		return CLI_EXIT_FAILURE;
-	err = disk_xs_find(&d, c->plat, dom.id, devid);
+	err = dev_xs_find(&d, c->plat, "vbd", dom.id, devid);
 	if (err == -ENOENT)
 		return cli_fail(c, "%s has no device %s: see tandem block-list %s",
 				dom.name, slash + 1, dom.name);

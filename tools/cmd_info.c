@@ -14,7 +14,7 @@ struct counts {
 	unsigned domains, connections, disks;
 };
 
-static int count_disk(struct cli *c, struct disk_xs *d, bool served, void *arg)
+static int count_disk(struct cli *c, struct dev_xs *d, bool served, void *arg)
 {
 	(void)c;
 	(void)d;
@@ -32,7 +32,7 @@ static int count_all(struct cli *c, struct counts *n)
 	while (!status && !(err = cli_next_domain(c, from, &dom))) {
 		n->domains++;
 		n->connections += dom.connections;
-		status = cli_each_disk(c, &dom, count_disk, n);
+		status = cli_each_dev(c, &dom, "vbd", count_disk, n);
 		from = dom.id + 1u;
 	}
 	if (status < 0)
