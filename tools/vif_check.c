@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+/* What of a vif string tandem can serve. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/vif_scan.h"
+
+/* As Linux wants it, less what would confuse a person or a path. */
+static bool name_ok(const char *s)
+{
+	size_t n = strcspn(s, " /:;%\"'");
+
+	return n > 0 && n < 16 && !s[n] && strcmp(s, ".") && strcmp(s, "..");
+}
+
+static int check_name(struct vif_scan *s, const char *key, const char *value)
+{
+	if (!value || name_ok(value))
+		return 0;
+	return vif_why(s, -EINVAL,
+		       "%s '%.80s' is no name of an interface: 1 to 15 letters, digits "
+		       "and the like, such as xenbr0, would be right",
+		       key, value);
+}
+
+/* "192.0.2.1", "192.0.2.0/24", "2001:db8::1". Changes its argument. */
+static bool address_ok(char *s)
+{
+	struct in6_addr a6;
+	struct in_addr a4;
+	char *slash = strchr(s, '/');
+	unsigned bits = 0, max;
+
+	if (slash)
+		*slash++ = '\0';
+	if (inet_pton(AF_INET, s, &a4) == 1)
+		max = 32;
+	else if (inet_pton(AF_INET6, s, &a6) == 1)
+		max = 128;
+	else
+		return false;
+	if (!slash)
+		return true;
+	for (char *p = slash; *p; p++) {
+		if (*p < '0' || *p > '9' || bits > max)
+			return false;
+		bits = bits * 10 + (unsigned)(*p - '0');
+	}
+	return *slash && bits <= max;
+}
+
+static int check_ip(struct vif_scan *s)
+{
+	char *copy = s->v->ip ? strdup(s->v->ip) : NULL, *save = NULL;
+	bool good = false;
+
+	if (!s->v->ip)
+		return 0;
+	if (!copy)
+		return s->err = -ENOMEM;
+	for (char *a = strtok_r(copy, " ", &save); a; a = strtok_r(NULL, " ", &save)) {
+		good = address_ok(a);
+		if (!good)
+			break;
+	}
+	if (!good)
+		(void)vif_why(s, -EINVAL,
+			      "ip '%.80s' is no address: 192.0.2.1 or 2001:db8::1, "
+			      "several with blanks between them, would be right",
+			      s->v->ip);
+	free(copy);
+	return s->err;
+}
+
+/* The bridge is joined by the backend itself: that is vif-bridge's whole work. */
+static int check_script(struct vif_scan *s)
+{
+	const char *script = s->v->script;
+	const char *slash = script ? strrchr(script, '/') : NULL;
+
+	if (!script || !strcmp(slash ? slash + 1 : script, "vif-bridge"))
+		return 0;
+	return vif_why(s, -ENOTSUP,
+		       "not supported: script=%.80s; vif-bridge is what the backend does "
+		       "itself, or port= says where packets go",
+		       script);
+}
+
+/* ---------------------------------------------------------------------- port */
+
+static const struct port_kind {
+	const char *name;
+	const char *example; /* of its target, where it must have one */
+	bool bridge;	     /* bridge= says something */
+} ports[] = {
+	{ "tap", NULL, true },
+	{ "switch", "lan0", true },
+	{ "packet", "eth0", false },
+	{ "xdp", "eth0", false },
+	{ "pcap", "/path/in.pcap", false },
+	{ "gen", NULL, false },
+	{ "sink", NULL, false },
+	{ "fault", "tap", true },
+};
+
+static const struct port_kind *find_port(const char *name)
+{
+	for (size_t i = 0; i < sizeof(ports) / sizeof(*ports); i++)
+		if (!strcmp(name, ports[i].name))
+			return &ports[i];
+	return NULL;
+}
+
+/* "DRIVER[:TARGET[;key=value...]]" or "DRIVER[;key=value...]" */
+static int split_port(struct vif_scan *s)
+{
+	struct vif_spec *v = s->v;
+	size_t driver = strcspn(v->port, ":;");
+	const char *target = v->port[driver] == ':' ? v->port + driver + 1 : "";
+	size_t len = strcspn(target, ";");
+	const char *options = strchr(v->port, ';');
+
+	v->port_driver = strndup(v->port, driver);
+	if (len)
+		v->port_target = strndup(target, len);
+	if (options && options[1])
+		v->port_options = strdup(options + 1);
+	if (!v->port_driver || (len && !v->port_target) ||
+	    (options && options[1] && !v->port_options))
+		return s->err = -ENOMEM;
+	for (char *p = v->port_options; p && *p; p++)
+		if (*p == ';')
+			*p = ','; /* which would have ended the parameter */
+	return 0;
+}
+
+/* A switch is the one that bridge= names, if port= does not. */
+static int check_switch(struct vif_scan *s)
+{
+	struct vif_spec *v = s->v;
+
+	if (v->bridge && !v->port_target) {
+		v->port_target = strdup(v->bridge);
+		return v->port_target ? 0 : (s->err = -ENOMEM);
+	}
+	if (v->bridge && strcmp(v->bridge, v->port_target))
+		return vif_why(s, -EINVAL,
+			       "bridge=%.80s and port=%.80s contradict: give one of them",
+			       v->bridge, v->port);
+	return 0;
+}
+
+static int check_port(struct vif_scan *s)
+{
+	struct vif_spec *v = s->v;
+	const struct port_kind *k;
+
+	if (split_port(s))
+		return s->err;
+	k = find_port(v->port_driver);
+	if (!k)
+		return vif_why(s, -EINVAL,
+			       "port '%.80s' is unknown: tap, switch, packet, xdp, pcap, "
+			       "gen, sink or fault would be right",
+			       v->port);
+	if (v->bridge && !k->bridge)
+		return vif_why(s, -EINVAL,
+			       "bridge=%.80s and port=%.80s contradict: give one of them",
+			       v->bridge, v->port);
+	if (!strcmp(k->name, "switch") && check_switch(s))
+		return s->err;
+	if (k->example && !v->port_target)
+		return vif_why(s, -EINVAL,
+			       "port '%.80s' names no target: port=%s:%s would be right",
+			       v->port, k->name, k->example);
+	if (!strcmp(k->name, "pcap") && *v->port_target != '/')
+		return vif_why(
+			s, -EINVAL,
+			"port '%.80s' has a relative path: the backend has another "
+			"directory, give the whole path",
+			v->port);
+	return 0;
+}
+
+int vif_spec_check(struct vif_spec *v, char **why)
+{
+	struct vif_scan s = { .v = v, .why = why };
+
+	*why = NULL;
+	if (v->type == VIF_TYPE_IOEMU)
+		return vif_why(&s, -ENOTSUP, "not supported: type=ioemu; vif is");
+	if (check_name(&s, "bridge", v->bridge) ||
+	    check_name(&s, "gatewaydev", v->gatewaydev) ||
+	    check_name(&s, "vifname", v->vifname) || check_ip(&s) || check_script(&s))
+		return s.err;
+	if (v->port)
+		return check_port(&s);
+	if (!v->bridge)
+		v->bridge = strdup(VIF_DEFAULT_BRIDGE);
+	return v->bridge ? 0 : -ENOMEM;
+}
