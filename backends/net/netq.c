@@ -312,6 +312,10 @@ int netq_new(const struct netq_config *cfg, struct netq **out)
 				    &q->rx_page);
 	if (!err)
 		err = netq_bind(q);
+	if (!err && !(cfg->port->info.send.tso4 && cfg->port->info.send.tso6)) {
+		q->segs = aligned_alloc(64, NETDRV_BATCH * sizeof(*q->segs));
+		err = q->segs ? 0 : -ENOMEM;
+	}
 	if (err) {
 		netq_free(q);
 		return err;
@@ -332,5 +336,6 @@ void netq_free(struct netq *q)
 		gnttab_unmap_ring(q->mapper, &q->cfg.rx_ref, 1, q->rx_page);
 	if (q->mapper)
 		gnttab_mapper_free(q->mapper);
+	free(q->segs);
 	free(q);
 }

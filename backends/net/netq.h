@@ -80,6 +80,12 @@ struct netq_tx {
 	_Alignas(16) uint8_t hdr[NETBUF_HDR];
 };
 
+/* A frame cut out of a large segment. */
+struct netq_seg {
+	struct netbuf b;
+	_Alignas(16) uint8_t hdr[NETBUF_HDR];
+};
+
 /* A buffer of the guest's, taken from the RX ring and not answered yet. */
 struct netq_rxreq {
 	grant_ref_t gref;
@@ -119,6 +125,7 @@ struct netq {
 
 	struct netq_config cfg;
 	void *tx_page, *rx_page;
+	struct netq_seg *segs; /* NETDRV_BATCH, for a port without TSO */
 	struct netq_rxreq rxreq[NETQ_RX_AHEAD];
 	_Alignas(16) uint8_t rx_hdr[NETBUF_HDR];
 	struct netq_tx txs[NETDRV_BATCH];

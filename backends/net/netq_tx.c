@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "backends/net/netq.h"
+#include "backends/net/netseg.h"
 
 /* The pages of a batch that are mapped for it alone. */
 struct tx_maps {
@@ -128,24 +129,76 @@ static bool tx_may_pass(struct netq *q, struct netq_tx *t)
 
 /* ------------------------------------------------------------------ sending */
 
-static void tx_send(struct netq *q, struct netbuf **list, unsigned n)
+/* Packets that are ready for the port, in order. */
+struct tx_list {
+	struct netbuf *b[NETDRV_BATCH];
+	unsigned n;
+};
+
+/* Returns how many of them the port took. */
+static unsigned tx_send(struct netq *q, struct tx_list *l)
 {
-	uint64_t bytes = 0, gso = 0;
-	int sent;
+	unsigned n = l->n, sent;
+	uint64_t bytes = 0;
 
 	if (!n)
-		return;
-	sent = q->ops->send(q->pq, list, n);
-	for (int i = 0; i < sent; i++) {
-		bytes += list[i]->len;
-		gso += list[i]->meta.gso_type != 0;
-	}
-	for (unsigned i = (unsigned)sent; i < n; i++)
-		((struct netq_tx *)list[i])->status = NETIF_RSP_DROPPED;
-	netq_count(q, NETQ_TX_PACKETS, (uint64_t)sent);
+		return 0;
+	l->n = 0;
+	sent = (unsigned)q->ops->send(q->pq, l->b, n);
+	for (unsigned i = 0; i < sent; i++)
+		bytes += l->b[i]->len;
+	netq_count(q, NETQ_TX_PACKETS, sent);
 	netq_count(q, NETQ_TX_BYTES, bytes);
-	netq_count(q, NETQ_TX_GSO, gso);
-	netq_count(q, NETQ_TX_NO_ROOM, n - (unsigned)sent);
+	netq_count(q, NETQ_TX_NO_ROOM, n - sent);
+	return sent;
+}
+
+static void tx_send_whole(struct netq *q, struct tx_list *l)
+{
+	unsigned n = l->n;
+
+	for (unsigned i = tx_send(q, l); i < n; i++)
+		((struct netq_tx *)l->b[i])->status = NETIF_RSP_DROPPED;
+}
+
+/* A large segment for a port that carries none: cut into frames. */
+static void tx_send_cut(struct netq *q, struct netq_tx *t)
+{
+	struct tx_list l = { .n = 0 };
+	struct netseg s;
+
+	if (netseg_start(&s, &t->b)) {
+		t->status = NETIF_RSP_ERROR;
+		return;
+	}
+	while (netseg_next(&s, &q->segs[l.n].b, q->segs[l.n].hdr)) {
+		l.b[l.n] = &q->segs[l.n].b;
+		if (++l.n == NETDRV_BATCH)
+			tx_send(q, &l);
+	}
+	tx_send(q, &l);
+}
+
+/* Onto the list, or, if the port cannot carry it as it is, out in another form. */
+static void tx_hand_over(struct netq *q, struct netq_tx *t, struct tx_list *l)
+{
+	const struct netdrv_caps *c = &q->cfg.port->info.send;
+	const struct netif_meta *m = &t->b.meta;
+
+	if (m->gso_type)
+		netq_count(q, NETQ_TX_GSO, 1);
+	if ((m->gso_type == XEN_NETIF_GSO_TYPE_TCPV4 && !c->tso4) ||
+	    (m->gso_type == XEN_NETIF_GSO_TYPE_TCPV6 && !c->tso6)) {
+		tx_send_whole(q, l); /* what came before goes before */
+		tx_send_cut(q, t);
+		return;
+	}
+	if (m->csum_blank && !m->gso_type && !(c->csum && c->csum6) &&
+	    netseg_csum(&t->b)) {
+		t->status = NETIF_RSP_ERROR;
+		return;
+	}
+	l->b[l->n++] = &t->b;
 }
 
 /* ---------------------------------------------------------------- answering */
@@ -170,9 +223,9 @@ static void tx_answer(struct netq *q, const struct netq_tx *t)
 
 int netq_tx_run(struct netq *q)
 {
-	struct netbuf *list[NETDRV_BATCH];
+	struct tx_list list = { .n = 0 };
 	struct tx_maps maps;
-	unsigned n = 0, out = 0;
+	unsigned n = 0;
 	int avail = ring_back_avail(&q->tx), err = avail < 0 ? avail : 0;
 
 	if (q->held) {
@@ -196,9 +249,9 @@ int netq_tx_run(struct netq *q)
 			continue;
 		tx_build(t);
 		if (tx_may_pass(q, t))
-			list[out++] = &t->b;
+			tx_hand_over(q, t, &list);
 	}
-	tx_send(q, list, out);
+	tx_send_whole(q, &list);
 	if (maps.n)
 		gnttab_unmap_refs(q->mapper, maps.ref, maps.n, GNTTAB_READ, maps.addr);
 	for (unsigned i = 0; i < n; i++)

@@ -135,12 +135,12 @@ static uint32_t vif_max_queues(const struct vif *v)
 
 int vif_publish_features(struct vif *v)
 {
-	const struct netdrv_caps *c = &v->port->info.send;
+	/* what the port does not carry is done for it (netseg.h) */
 	const struct device_key keys[] = {
 		{ "feature-sg", 1 },
-		{ "feature-gso-tcpv4", c->tso4 },
-		{ "feature-gso-tcpv6", c->tso6 },
-		{ "feature-ipv6-csum-offload", c->csum6 },
+		{ "feature-gso-tcpv4", 1 },
+		{ "feature-gso-tcpv6", 1 },
+		{ "feature-ipv6-csum-offload", 1 },
 		{ "feature-rx-copy", 1 },
 		{ "feature-rx-flip", 0 },
 		{ "feature-multicast-control", 1 },
