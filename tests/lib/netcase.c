@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/* The rows of the contract of network drivers. */
+#include "tests/lib/netcase.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "tests/lib/netrig.h"
+
+/* -------------------------------------------------------------------- pipe */
+
+static void pipe_setup(struct netcase_dev *d)
+{
+	int fds[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0);
+	d->params.fds[0] = fds[0];
+	d->params.nfds = 1;
+	d->fd = fds[1];
+}
+
+static void pipe_teardown(struct netcase_dev *d)
+{
+	close(d->fd);
+}
+
+static ssize_t pipe_take(struct netcase_dev *d, void *frame, size_t size, int timeout_ms)
+{
+	struct pollfd p = { .fd = d->fd, .events = POLLIN };
+
+	if (poll(&p, 1, timeout_ms) != 1)
+		return 0;
+	return recv(d->fd, frame, size, 0);
+}
+
+static bool pipe_give(struct netcase_dev *d, const void *frame, size_t len)
+{
+	return send(d->fd, frame, len, MSG_NOSIGNAL) == (ssize_t)len;
+}
+
+/* -------------------------------------------------------------------- rows */
+
+static const struct netcase_bad sink_bad[] = {
+	{ "somewhere", NULL, 0 },
+	{ NULL, "size=64", 0 },
+	{ 0 },
+};
+
+static const struct netcase_bad gen_bad[] = {
+	{ "eth0", NULL, 0 },
+	{ NULL, "size", 0 },
+	{ NULL, "size=", 0 },
+	{ NULL, "size=59", 0 },
+	{ NULL, "size=65536", 0 },
+	{ NULL, "size=-64", 0 },
+	{ NULL, "size=9000x", 0 },
+	{ NULL, "rate=1G", 0 },
+	{ NULL, "rate=18446744073709551616", 0 },
+	{ NULL, "colour=red", 0 },
+	{ NULL, "=64", 0 },
+	{ NULL, "proto=icmp", 0 },
+	{ NULL, "proto=tcp,size=60", 0 },
+	{ NULL, "gso=1448,size=1500", 0 },
+	{ NULL, "gso=1448,size=imix", 0 },
+	{ NULL, "src-mac=02:00:00:00:00", 0 },
+	{ NULL, "src-mac=02:00:00:00:00:0g", 0 },
+	{ NULL, "dst-ip=10.0.0.256", 0 },
+	{ NULL, "dst-ip=::1", 0 },
+	{ NULL, "dst-port=65536", 0 },
+	{ 0 },
+};
+
+static const struct netcase cases[] = {
+	{ .name = "pipe",
+	  .driver = "pipe",
+	  .ops = &netpipe,
+	  .setup = pipe_setup,
+	  .teardown = pipe_teardown,
+	  .take = pipe_take,
+	  .give = pipe_give },
+	{ .name = "sink", .driver = "sink", .bad = sink_bad },
+	{ .name = "gen", .driver = "gen", .comes = true, .bad = gen_bad },
+	{ .name = "gen, at a rate",
+	  .driver = "gen",
+	  .options = "rate=20000,size=1514",
+	  .comes = true },
+	{ .name = "gen, mix", .driver = "gen", .options = "size=imix", .comes = true },
+	{ .name = "gen, large segments",
+	  .driver = "gen",
+	  .options = "gso=1448",
+	  .comes = true },
+};
+
+const struct netcase *netcase_nth(unsigned i)
+{
+	return i < sizeof(cases) / sizeof(cases[0]) ? &cases[i] : NULL;
+}
+
+struct netcase_dev *netcase_open(const struct netcase *c, uint32_t queues)
+{
+	struct netcase_dev *d = calloc(1, sizeof(*d));
+
+	assert_non_null(d);
+	d->c = c;
+	d->fd = -1;
+	d->params = (struct netdrv_params){ .driver = c->driver,
+					    .target = c->target,
+					    .options = c->options,
+					    .mac = { 0, 0x16, 0x3e, 1, 2, 3 },
+					    .queues = queues };
+	if (c->setup)
+		c->setup(d);
+	d->dev = netrig_open(c->ops, &d->params);
+	return d;
+}
+
+void netcase_close(struct netcase_dev *d)
+{
+	d->dev->ops->close(d->dev);
+	if (d->c->teardown)
+		d->c->teardown(d);
+	free(d);
+}
