@@ -18,6 +18,7 @@
 #include <xen/event_channel.h>
 #include <xen/grant_table.h>
 #include <xen/io/blkif.h>
+#include <xen/io/netif.h>
 #include <xen/io/protocols.h>
 #include <xen/io/xenbus.h>
 #include <xen/io/xs_wire.h>
@@ -30,6 +31,14 @@ struct sring_head {
 	uint8_t b[offsetof(struct blkif_sring, ring)];
 };
 #define LAYOUT_SRING_HEAD struct sring_head
+
+/* What our netif.h gives names that Xen's has not. */
+#define NETIF_RING_SLOTS      __CONST_RING_SIZE(netif_tx, 4096)
+#define NETIF_CTRL_RING_SLOTS __CONST_RING_SIZE(xen_netif_ctrl, 4096)
+#define NETIF_TX_SLOT_SIZE    sizeof(union netif_tx_sring_entry)
+#define NETIF_RX_SLOT_SIZE    sizeof(union netif_rx_sring_entry)
+#define NETIF_CTRL_SLOT_SIZE  sizeof(union xen_netif_ctrl_sring_entry)
+_Static_assert(NETIF_RING_SLOTS == __CONST_RING_SIZE(netif_rx, 4096), "both rings");
 
 #define SIZE(ours, ours32, xens) sizeof(xens),
 #define FIELD(ours, ours32, xens, f, xen_f) \

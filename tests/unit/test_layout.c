@@ -14,6 +14,7 @@
 
 #include "ringproto/blkif.h"
 #include "ringproto/evtchn.h"
+#include "ringproto/netif.h"
 #include "ringproto/xenbus.h"
 #include "ringproto/xs_wire.h"
 #include "tests/unit/layout.h"
