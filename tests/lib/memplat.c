@@ -338,6 +338,7 @@ static int mem_evtchn_bind(struct plat *p, domid_t remote, evtchn_port_t port,
 {
 	struct memhv *hv = ((struct memplat *)p)->hv;
 	struct mem_evtchn *r, *c;
+	uint64_t one = 1; /* the binder finds an event pending */
 	int err = -EINVAL;
 
 	pthread_mutex_lock(&hv->lock);
@@ -353,6 +354,7 @@ static int mem_evtchn_bind(struct plat *p, domid_t remote, evtchn_port_t port,
 		c->peer = r;
 		r->peer = c;
 		*ch = &c->ch;
+		(void)!write(c->ch.fd, &one, sizeof(one));
 	}
 	pthread_mutex_unlock(&hv->lock);
 	return err;
