@@ -75,6 +75,15 @@ void device_queue_stopped(struct device_queue *dq)
 	backend_kick(be);
 }
 
+void device_broken(struct device *d, const char *what, int err)
+{
+	if (!d->broken)
+		xenbus_error(&d->xb, "%s: the frontend broke the protocol (%s)", what,
+			     strerror(-err));
+	d->broken = true;
+	backend_kick(d->be);
+}
+
 static void device_free_queues(struct device *d)
 {
 	for (uint32_t i = 0; i < d->nr_queues; i++)
@@ -119,8 +128,10 @@ static void device_connect(struct device *d)
 	uint32_t n = 0;
 	int err = ops(d)->connect(d, &n);
 
-	if (err == -ENOTCONN)
+	if (err == -ENOTCONN) {
+		device_free_queues(d);
 		return;
+	}
 	for (uint32_t i = 0; !err && i < n; i++) {
 		d->nr_queues = i + 1;
 		err = device_start_queue(d, i);

@@ -25,6 +25,8 @@ struct device_queue {
 };
 /* The frontend broke the protocol: at most once. */
 void device_queue_broken(struct device_queue *dq, int err);
+/* The same from the control thread, of something that is not a queue. */
+void device_broken(struct device *d, const char *what, int err);
 /* After queue_stop(), the last call. */
 void device_queue_stopped(struct device_queue *dq);
 

@@ -8,10 +8,9 @@
 
 struct netback_config {
 	struct backend_config be;
-	uint32_t max_queues;  /* a vif; 1..NETBACK_MAX_QUEUES */
-	uint64_t stall_ns;    /* without room for so long: what comes is dropped */
-	bool no_gref_mapping; /* do not keep pages mapped (control ring, 8 to 10) */
-	struct evloop *loop;  /* the control rings'; netback_new() sets it */
+	uint32_t max_queues; /* a vif; 1..NETBACK_MAX_QUEUES */
+	uint64_t stall_ns;   /* without room for so long: what comes is dropped */
+	struct evloop *loop; /* the control rings'; netback_new() sets it */
 	/* Opens a driver's descriptors (the privileged opener). As
 	 * netdrv_ops.open_files. */
 	int (*open_files)(void *arg, struct netdrv_params *p, char **why);

@@ -82,6 +82,9 @@ static int netq_arm(struct worker_client *c)
 		return 0;
 	if (q->ops->arm && q->ops->arm(q->pq, !q->starving || q->stalled))
 		return 1;
+	if (q->cfg.inbox && (!q->starving || q->stalled) &&
+	    netinbox_arm(q->cfg.inbox[q->cfg.index]))
+		return 1;
 	n = q->held ? 0 : ring_back_arm(&q->tx);
 	if (!n && q->starving)
 		n = ring_back_arm(&q->rx);
@@ -134,9 +137,11 @@ static void netq_event(struct worker_op *op, int res, uint32_t flags)
 
 void *netq_map(struct netq *q, grant_ref_t ref, int prot, bool *mapped)
 {
-	void *addr;
+	void *addr = netgref_find(q->grefs, ref, prot == GNTTAB_WRITE);
 
 	*mapped = false;
+	if (addr)
+		return addr;
 	if (gnttab_map_refs(q->mapper, &ref, 1, prot, &addr))
 		return NULL;
 	*mapped = true;
@@ -161,6 +166,8 @@ static void netq_try_finish(struct netq *q)
 		return;
 	q->finished = true;
 	worker_client_remove(q->worker, &q->client);
+	if (q->cfg.inbox)
+		netinbox_stop(q->cfg.inbox[q->cfg.index]);
 	q->ops->queue_stop(q->pq);
 	q->pq = NULL;
 	netq_rx_drop(q);
@@ -204,23 +211,54 @@ void netq_stop(struct netq *q)
 
 struct netq_call {
 	struct netq *q;
-	void (*fn)(struct netq *q, void *arg);
-	void *arg;
+	const void *arg;
 	int err;
 };
 
-static void netq_called(void *arg)
+static void netq_throttle_call(void *arg)
 {
 	struct netq_call *c = arg;
 
-	c->fn(c->q, c->arg);
+	c->q->cfg.throttle = (struct throttle *)(uintptr_t)c->arg;
+	c->q->client.wake_at = 0;
+	worker_client_wake(c->q->worker, &c->q->client);
 }
 
-void netq_call(struct netq *q, void (*fn)(struct netq *q, void *arg), void *arg)
+void netq_set_throttle(struct netq *q, struct throttle *t)
 {
-	struct netq_call c = { .q = q, .fn = fn, .arg = arg };
+	struct netq_call c = { .q = q, .arg = t };
 
-	worker_call(q->worker, netq_called, &c);
+	worker_call(q->worker, netq_throttle_call, &c);
+}
+
+static void netq_hash_call(void *arg)
+{
+	struct netq_call *c = arg;
+
+	memcpy(&c->q->hash, c->arg, sizeof(c->q->hash));
+	netq_rx_size(c->q);
+}
+
+void netq_set_hash(struct netq *q, const struct nethash *h)
+{
+	struct netq_call c = { .q = q, .arg = h };
+
+	worker_call(q->worker, netq_hash_call, &c);
+}
+
+static void netq_grefs_call(void *arg)
+{
+	struct netq_call *c = arg;
+
+	c->q->grefs = c->arg;
+	netq_rx_remap(c->q);
+}
+
+void netq_set_grefs(struct netq *q, const struct netgref *t)
+{
+	struct netq_call c = { .q = q, .arg = t };
+
+	worker_call(q->worker, netq_grefs_call, &c);
 }
 
 static void netq_start_call(void *arg)
@@ -243,22 +281,6 @@ int netq_start(struct netq *q)
 
 	worker_call(q->worker, netq_start_call, &c);
 	return c.err;
-}
-
-/* Requests that the largest packet takes, and those of them that are extras. */
-static void netq_size_room(struct netq *q)
-{
-	const struct netdrv_caps *guest = &q->cfg.guest;
-	uint32_t bytes = q->cfg.port->info.mtu + NETIF_ETH_HLEN + 4;
-
-	if (q->cfg.sg && (guest->tso4 || guest->tso6)) {
-		bytes = XEN_NETIF_MAX_TX_SIZE;
-		q->rx_reserve = 1;
-	}
-	q->rx_need = q->cfg.sg ? (bytes + NETIF_PAGE_SIZE - 1) / NETIF_PAGE_SIZE : 1;
-	if (q->rx_need > NETIF_PKT_SLOTS)
-		q->rx_need = NETIF_PKT_SLOTS;
-	q->rx_need += q->rx_reserve;
 }
 
 static int netq_map_ring(struct netq *q, grant_ref_t ref, uint32_t slot,
@@ -302,7 +324,8 @@ int netq_new(const struct netq_config *cfg, struct netq **out)
 					    .arm = netq_arm,
 					    .flush = netq_flush };
 	q->port_client.ready = netq_port_ready;
-	netq_size_room(q);
+	nethash_init(&q->hash);
+	netq_rx_size(q);
 	err = gnttab_mapper_new(cfg->plat, cfg->frontend, &q->mapper);
 	if (!err)
 		err = netq_map_ring(q, cfg->tx_ref, NETIF_TX_SLOT_SIZE, &q->tx,

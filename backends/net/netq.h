@@ -5,7 +5,7 @@
  *
  * netq.c owns the life of a queue and its rounds, netq_tx.c the way from the
  * guest to the port, netq_rx.c the way back. Everything runs on the queue's
- * worker but netq_new(), _start(), _stop(), _free() and _call(), which are the
+ * worker but netq_new(), _start(), _stop(), _free() and the setters, which are the
  * control thread's.
  */
 #ifndef TANDEM_BACKENDS_NET_NETQ_H
@@ -14,7 +14,10 @@
 #include <stdatomic.h>
 
 #include "backends/net/netdrv.h"
+#include "backends/net/netgref.h"
 #include "backends/net/netguard.h"
+#include "backends/net/nethash.h"
+#include "backends/net/netinbox.h"
 #include "backends/throttle.h"
 #include "backends/worker.h"
 #include "hv/plat/plat.h"
@@ -35,8 +38,9 @@
 	X(RX_ERRORS, "rx_errors")     /* a page that cannot be written */             \
 	X(RX_FILTERED, "rx_filtered") /* multicast that was not asked for */          \
 	X(RX_TOO_LARGE, "rx_dropped_large")                                           \
-	X(RX_STALLED, "rx_dropped_stalled") /* the guest had no room for long */      \
-	X(RX_WAITED, "rx_waited")	    /* rounds that ended for lack of room */  \
+	X(RX_STALLED, "rx_dropped_stalled")	 /* the guest had no room for long */ \
+	X(RX_STEER_DROPS, "rx_dropped_steering") /* the other queue had no room */    \
+	X(RX_WAITED, "rx_waited") /* rounds that ended for lack of room */            \
 	X(NOTIFIED, "notifications_sent")                                             \
 	X(UNNOTIFIED, "notifications_saved")                                          \
 	X(EVENTS, "events")                                                           \
@@ -62,6 +66,9 @@ struct netq_config {
 	struct throttle *throttle; /* NULL: none */
 	struct netdrv_caps guest;  /* what the guest can receive */
 	bool sg;		   /* more than one slot a packet */
+	/* Of all queues, for packets that the hash gives to another one than the
+	 * port; NULL: none. */
+	struct netinbox *const *inbox;
 	uint64_t stall_ns;
 	struct worker *worker;
 	/* On the worker's thread. broken: at most once, the peer broke the
@@ -90,9 +97,8 @@ struct netq_seg {
 struct netq_rxreq {
 	grant_ref_t gref;
 	uint16_t id;
-	bool bad;    /* its page cannot be written: answered with an error */
-	bool mapped; /* for this packet only */
-	uint8_t *addr;
+	bool mapped;   /* for this packet only */
+	uint8_t *addr; /* NULL: it cannot be written, and is answered with an error */
 };
 
 #define NETQ_RX_AHEAD 256u /* a power of two, the ring's slots */
@@ -109,9 +115,11 @@ struct netq {
 	bool starving; /* the port may have packets, the guest has no room */
 	bool stalled;  /* for so long that they are dropped */
 	uint64_t starving_since;
-	uint32_t rx_need;	   /* requests that a packet may take, at most */
-	uint32_t rx_reserve;	   /* of these, for extras */
-	uint32_t rx_head, rx_tail; /* rxreq[head..tail) are taken */
+	uint32_t rx_need;	     /* requests that a packet may take, at most */
+	uint32_t rx_reserve;	     /* of these, for extras */
+	uint32_t rx_head, rx_tail;   /* rxreq[head..tail) are taken */
+	const struct netgref *grefs; /* pages that stay mapped */
+	struct nethash hash;
 	struct gnttab_mapper *mapper;
 	struct netq_chan {
 		struct netq *q;
@@ -148,8 +156,10 @@ int netq_start(struct netq *q);
 void netq_stop(struct netq *q);
 /* After `stopped`, or if netq_start() failed or was not called. */
 void netq_free(struct netq *q);
-/* Runs fn(q, arg) on the queue's worker between two rounds, and waits for it. */
-void netq_call(struct netq *q, void (*fn)(struct netq *q, void *arg), void *arg);
+/* Between two rounds; return when it is so. */
+void netq_set_throttle(struct netq *q, struct throttle *t);
+void netq_set_hash(struct netq *q, const struct nethash *h);
+void netq_set_grefs(struct netq *q, const struct netgref *t);
 
 /* ---- netq_tx.c, netq_rx.c, for netq.c ---- */
 
@@ -159,6 +169,10 @@ int netq_rx_run(struct netq *q);
 /* Unmaps what is taken and not answered, without an answer. */
 void netq_tx_drop(struct netq *q);
 void netq_rx_drop(struct netq *q);
+/* The table of pages has changed: what is taken finds its pages anew. */
+void netq_rx_remap(struct netq *q);
+/* Requests that the largest packet takes, and those of them that are extras. */
+void netq_rx_size(struct netq *q);
 
 /* A guest's page: kept mapped, or mapped now (*mapped). NULL: it cannot be. */
 void *netq_map(struct netq *q, grant_ref_t ref, int prot, bool *mapped);

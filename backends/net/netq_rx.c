@@ -33,7 +33,6 @@ static void rx_take(struct netq *q)
 	r->id = req.id;
 	r->gref = req.gref;
 	r->addr = netq_map(q, req.gref, GNTTAB_WRITE, &r->mapped);
-	r->bad = !r->addr;
 	if (r->addr)
 		__builtin_prefetch(r->addr, 1);
 }
@@ -45,6 +44,22 @@ static void rx_release(struct netq *q, struct netq_rxreq *r)
 	if (r->mapped)
 		gnttab_unmap_refs(q->mapper, &r->gref, 1, GNTTAB_WRITE, &addr);
 	r->mapped = false;
+}
+
+void netq_rx_size(struct netq *q)
+{
+	const struct netdrv_caps *guest = &q->cfg.guest;
+	uint32_t bytes = q->cfg.port->info.mtu + NETIF_ETH_HLEN + 4;
+
+	q->rx_reserve = q->hash.algorithm != XEN_NETIF_CTRL_HASH_ALGORITHM_NONE;
+	if (q->cfg.sg && (guest->tso4 || guest->tso6)) {
+		bytes = XEN_NETIF_MAX_TX_SIZE;
+		q->rx_reserve++;
+	}
+	q->rx_need = q->cfg.sg ? (bytes + NETIF_PAGE_SIZE - 1) / NETIF_PAGE_SIZE : 1;
+	if (q->rx_need > NETIF_PKT_SLOTS)
+		q->rx_need = NETIF_PKT_SLOTS;
+	q->rx_need += q->rx_reserve;
 }
 
 /* Answers the oldest request alone. */
@@ -76,13 +91,30 @@ static int rx_room(struct netq *q)
 			avail = RX_TAKE;
 		while (avail-- && q->rx_tail - q->rx_head < NETQ_RX_AHEAD) {
 			rx_take(q);
-			if (!rx_at(q, q->rx_tail - 1)->bad)
+			if (rx_at(q, q->rx_tail - 1)->addr)
 				continue;
 			while (q->rx_head != q->rx_tail)
 				rx_error(q);
 		}
 	}
 	return 1;
+}
+
+void netq_rx_remap(struct netq *q)
+{
+	uint32_t bad = q->rx_head;
+
+	for (uint32_t i = q->rx_head; i != q->rx_tail; i++) {
+		struct netq_rxreq *r = rx_at(q, i);
+
+		if (r->mapped)
+			continue;
+		r->addr = netq_map(q, r->gref, GNTTAB_WRITE, &r->mapped);
+		if (!r->addr)
+			bad = i + 1;
+	}
+	while (q->rx_head != bad)
+		rx_error(q);
 }
 
 /* ------------------------------------------------------------------- packets */
@@ -143,7 +175,37 @@ static void rx_deliver(struct netq *q, const struct netbuf *b)
 		netq_count(q, NETQ_RX_GSO, 1);
 }
 
-static void rx_packet(struct netq *q, const struct netbuf *b)
+/* Room becomes a packet: the iovecs add up to its length. */
+static void trim_iov(struct netbuf *b)
+{
+	size_t left = b->len;
+	uint16_t i = 0;
+
+	for (; left; i++) {
+		if (b->iov[i].iov_len > left)
+			b->iov[i].iov_len = left;
+		left -= b->iov[i].iov_len;
+	}
+	b->iovcnt = i;
+}
+
+/* The packet is another queue's: it goes there. */
+static bool rx_steer(struct netq *q, struct netbuf *b, size_t hdr)
+{
+	uint32_t to;
+
+	if (q->hash.algorithm == XEN_NETIF_CTRL_HASH_ALGORITHM_NONE ||
+	    !nethash_steer(&q->hash, q->rx_hdr, hdr, q->cfg.nr_queues, &to, &b->meta) ||
+	    !q->cfg.inbox || to == q->cfg.index)
+		return false;
+	trim_iov(b);
+	if (netinbox_put(q->cfg.inbox[to], b))
+		netq_count(q, NETQ_RX_STEER_DROPS, 1);
+	return true;
+}
+
+/* own: from this queue's inbox, where another queue put it. */
+static void rx_packet(struct netq *q, struct netbuf *b, bool own)
 {
 	size_t hdr = b->len < NETBUF_HDR ? b->len : NETBUF_HDR;
 
@@ -151,8 +213,19 @@ static void rx_packet(struct netq *q, const struct netbuf *b)
 		netq_count(q, NETQ_RX_ERRORS, 1);
 	else if (!netguard_wants(q->cfg.guard, q->rx_hdr, hdr))
 		netq_count(q, NETQ_RX_FILTERED, 1);
-	else
+	else if (own || !rx_steer(q, b, hdr))
 		rx_deliver(q, b);
+}
+
+/* The next packet, from the inbox (*own) or from the port, as recv(). */
+static int rx_next(struct netq *q, struct netbuf *b, bool *own)
+{
+	int got = q->cfg.inbox ? netinbox_take(q->cfg.inbox[q->cfg.index], b) : 0;
+
+	*own = got != 0;
+	if (!got && !q->pq->dev->info.no_recv)
+		got = q->ops->recv(q->pq, b);
+	return got;
 }
 
 /* ------------------------------------------------------------- without room */
@@ -162,11 +235,12 @@ static int rx_discard(struct netq *q)
 {
 	static _Thread_local uint8_t scratch[NETBUF_IOVS * NETIF_PAGE_SIZE];
 	struct netbuf b = { .iovcnt = 2 };
+	bool own;
 	int n = 0;
 
 	b.iov[0] = (struct iovec){ q->rx_hdr, NETBUF_HDR };
 	b.iov[1] = (struct iovec){ scratch, sizeof(scratch) };
-	while (n < (int)NETDRV_BATCH && q->ops->recv(q->pq, &b))
+	while (n < (int)NETDRV_BATCH && rx_next(q, &b, &own))
 		n++;
 	netq_count(q, NETQ_RX_STALLED, (uint64_t)n);
 	return n;
@@ -193,8 +267,9 @@ int netq_rx_run(struct netq *q)
 {
 	struct netbuf b;
 	int err, got, n = 0;
+	bool own;
 
-	if (q->pq->dev->info.no_recv)
+	if (q->pq->dev->info.no_recv && !q->cfg.inbox)
 		return 0;
 	while (n < (int)NETDRV_BATCH) {
 		err = rx_room(q);
@@ -204,12 +279,12 @@ int netq_rx_run(struct netq *q)
 			return n + rx_starve(q);
 		q->starving = q->stalled = false;
 		rx_offer(q, &b);
-		got = q->ops->recv(q->pq, &b);
+		got = rx_next(q, &b, &own);
 		if (!got)
 			break;
 		n++;
 		if (got > 0)
-			rx_packet(q, &b);
+			rx_packet(q, &b, own);
 	}
 	if (q->pq->drops != q->port_drops) {
 		netq_count(q, NETQ_RX_TOO_LARGE, q->pq->drops - q->port_drops);

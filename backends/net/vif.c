@@ -10,6 +10,9 @@
 
 #include "hv/base/cleanup.h"
 
+#define VIF_INBOX_BYTES	  (1u << 20)
+#define VIF_INBOX_PACKETS 256u
+
 const struct netback_config netback_config_default = {
 	.be = { .workers = 1, .poll_ns = 100000 },
 	.max_queues = 8,
@@ -59,6 +62,59 @@ static void vif_queue_free(void *q)
 	netq_free(q);
 }
 
+/* ------------------------------------------------------------ control ring */
+
+static void vif_hash_changed(void *arg, const struct nethash *h)
+{
+	struct vif *v = arg;
+
+	for (uint32_t i = 0; i < v->dev.nr_queues; i++)
+		if (v->dev.queue[i].q)
+			netq_set_hash(v->dev.queue[i].q, h);
+}
+
+static void vif_grefs_changed(void *arg, const struct netgref *t)
+{
+	struct vif *v = arg;
+
+	for (uint32_t i = 0; i < v->dev.nr_queues; i++)
+		if (v->dev.queue[i].q)
+			netq_set_grefs(v->dev.queue[i].q, t);
+}
+
+static void vif_ctrl_broken(void *arg, int err)
+{
+	struct vif *v = arg;
+
+	device_broken(&v->dev, "control ring", err);
+}
+
+static const struct netctrl_client vif_ctrl_client = {
+	.hash_changed = vif_hash_changed,
+	.grefs_changed = vif_grefs_changed,
+	.broken = vif_ctrl_broken,
+};
+
+/* What is there for several queues, or for the control ring, besides queues. */
+static int vif_connect_ctrl(struct vif *v, uint32_t n)
+{
+	int err = 0;
+
+	if (!v->ctrl)
+		return 0;
+	for (uint32_t i = 0; n > 1 && i < n && !err; i++)
+		err = netinbox_new(&v->inbox[i], VIF_INBOX_BYTES, VIF_INBOX_PACKETS);
+	for (uint32_t i = 0; n > 1 && i < n; i++)
+		v->queue[i].inbox = v->inbox;
+	if (!err)
+		err = netctrl_new(xenbus_plat(v->dev.xb.bus), vif_config(v)->loop,
+				  v->dev.xb.frontend, v->ctrl_ref, v->ctrl_port, n,
+				  &vif_ctrl_client, v, &v->netctrl);
+	if (err)
+		xenbus_error(&v->dev.xb, "control ring: %s", strerror(-err));
+	return err;
+}
+
 static int vif_connect(struct device *d, uint32_t *n)
 {
 	struct vif *v = vif_of(d);
@@ -71,12 +127,20 @@ static int vif_connect(struct device *d, uint32_t *n)
 		err = ops->set_guest(v->port, &v->guest);
 	if (err)
 		xenbus_error(&d->xb, "port %s: %s", ops->name, strerror(-err));
-	return err;
+	return err ? err : vif_connect_ctrl(v, *n);
 }
 
 static void vif_disconnected(struct device *d)
 {
-	netguard_reset(&vif_of(d)->guard);
+	struct vif *v = vif_of(d);
+
+	netctrl_free(v->netctrl);
+	v->netctrl = NULL;
+	for (uint32_t i = 0; i < NETBACK_MAX_QUEUES; i++) {
+		netinbox_free(v->inbox[i]);
+		v->inbox[i] = NULL;
+	}
+	netguard_reset(&v->guard);
 }
 
 /* ------------------------------------------------------------------- port */
@@ -139,11 +203,6 @@ static int vif_open(struct device *d)
 
 /* --------------------------------------------------------------- requests */
 
-static void vif_new_rate(struct netq *q, void *arg)
-{
-	q->cfg.throttle = arg;
-}
-
 /* The limit changes while packets flow: every queue lets go of the old one. */
 static void vif_change_rate(struct vif *v)
 {
@@ -156,7 +215,7 @@ static void vif_change_rate(struct vif *v)
 	}
 	for (uint32_t i = 0; i < v->dev.nr_queues; i++)
 		if (v->dev.queue[i].running)
-			netq_call(v->dev.queue[i].q, vif_new_rate, v->throttle);
+			netq_set_throttle(v->dev.queue[i].q, v->throttle);
 	throttle_free(old);
 }
 

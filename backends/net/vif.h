@@ -8,6 +8,7 @@
 
 #include "backends/device.h"
 #include "backends/net/netback.h"
+#include "backends/net/netctrl.h"
 #include "backends/net/netguard.h"
 #include "backends/net/netq.h"
 
@@ -19,7 +20,12 @@ struct vif {
 	char made[NETDRV_NAME_MAX]; /* the interface that opening made, or "" */
 	/* Of this connection. */
 	struct netdrv_caps guest;
-	bool sg, split, ctrl;
+	bool sg;
+	bool ctrl; /* a control ring, with these: */
+	grant_ref_t ctrl_ref;
+	evtchn_port_t ctrl_port;
+	struct netctrl *netctrl;
+	struct netinbox *inbox[NETBACK_MAX_QUEUES]; /* if it has more than one queue */
 	struct netq_config queue[NETBACK_MAX_QUEUES];
 };
 

@@ -145,6 +145,7 @@ int vif_publish_features(struct vif *v)
 		{ "feature-rx-flip", 0 },
 		{ "feature-multicast-control", 1 },
 		{ "feature-split-event-channels", 1 },
+		{ "feature-ctrl-ring", 1 },
 		{ "multi-queue-max-queues", vif_max_queues(v) },
 	};
 	int err = device_publish(&v->dev, keys, sizeof(keys) / sizeof(keys[0]));
@@ -256,6 +257,21 @@ static int vif_read_guest(struct vif *v)
 	return 0;
 }
 
+static int vif_read_ctrl(struct vif *v)
+{
+	uint64_t ref;
+	int err;
+
+	err = xenbus_fe_num(&v->dev.xb, "ctrl-ring-ref", UINT32_MAX, &ref);
+	v->ctrl = !err;
+	if (err == -ENOENT)
+		return 0;
+	if (err)
+		return device_bad_key(&v->dev, "ctrl-ring-ref", "a grant reference");
+	v->ctrl_ref = (grant_ref_t)ref;
+	return vif_fe_u32(v, "", "event-channel-ctrl", "a port", &v->ctrl_port);
+}
+
 int vif_read_frontend(struct vif *v, uint32_t *n)
 {
 	struct netq_config common = {
@@ -276,6 +292,8 @@ int vif_read_frontend(struct vif *v, uint32_t *n)
 		return device_bad_key(&v->dev, "multi-queue-num-queues",
 				      "multi-queue-max-queues at most");
 	err = vif_read_guest(v);
+	if (!err)
+		err = vif_read_ctrl(v);
 	common.guest = v->guest;
 	common.sg = v->sg;
 	common.nr_queues = (uint32_t)queues;
