@@ -198,24 +198,24 @@ static inline void netif_tx_put(struct ring_front *f, const struct netif_pkt *p)
 	unsigned extras = netif_extras_of(&p->meta, x);
 
 	for (unsigned i = 0; i < p->nr_slots; i++) {
-		struct netif_tx_request *req = ring_front_next(f);
-
-		*req = (struct netif_tx_request){
+		struct netif_tx_request req = {
 			.gref = p->slot[i].gref,
 			.offset = p->slot[i].offset,
 			.flags = i + 1u < p->nr_slots ? NETTXF_more_data : 0,
 			.id = p->slot[i].id,
 			.size = i ? p->slot[i].size : (uint16_t)p->size,
 		};
-		if (i)
-			continue;
-		if (p->meta.csum_blank)
-			req->flags |= NETTXF_csum_blank;
-		if (p->meta.data_validated)
-			req->flags |= NETTXF_data_validated;
-		if (extras)
-			req->flags |= NETTXF_extra_info;
-		for (unsigned e = 0; e < extras; e++)
+
+		if (!i) {
+			if (p->meta.csum_blank)
+				req.flags |= NETTXF_csum_blank;
+			if (p->meta.data_validated)
+				req.flags |= NETTXF_data_validated;
+			if (extras)
+				req.flags |= NETTXF_extra_info;
+		}
+		memcpy(ring_front_next(f), &req, sizeof(req));
+		for (unsigned e = 0; !i && e < extras; e++)
 			memcpy(ring_front_next(f), &x[e], sizeof(x[e]));
 	}
 }
