@@ -17,6 +17,7 @@
 #define NETIF_ETH_HLEN	  14u
 #define NETIF_PKT_SLOTS	  XEN_NETIF_NR_SLOTS_MIN /* of data, at most */
 #define NETIF_FATAL_SLOTS 20 /* as many are an attack: the reference backend's limit */
+#define NETIF_HASH_TYPES  4  /* XEN_NETIF_CTRL_HASH_TYPE_*, by number of the bit */
 
 /* What a packet is besides its bytes; the same on both rings. */
 struct netif_meta {
@@ -65,7 +66,10 @@ static inline int netif_extra_take(const struct netif_extra_info *x, struct neti
 		p->mcast = x->type;
 		memcpy(p->mcast_addr, x->u.mcast.addr, sizeof(p->mcast_addr));
 		return 0;
-	case XEN_NETIF_EXTRA_TYPE_HASH:
+	case XEN_NETIF_EXTRA_TYPE_HASH: /* one that nobody defined is none */
+		if (x->u.hash.algorithm != XEN_NETIF_CTRL_HASH_ALGORITHM_TOEPLITZ ||
+		    x->u.hash.type >= NETIF_HASH_TYPES)
+			return 0;
 		p->meta.hash_type = x->u.hash.type;
 		p->meta.hash_alg = x->u.hash.algorithm;
 		memcpy(&p->meta.hash, x->u.hash.value, sizeof(p->meta.hash));
