@@ -47,11 +47,14 @@ void netgref_free(struct netgref *t); /* of the table alone; NULL is allowed */
 /* The entries, in any order, into e[]. How many; of NULL: 0. */
 uint32_t netgref_list(const struct netgref *t, struct netgref_entry *e);
 
+/* The first entry of line number i that a reference may stand in. The second
+ * product spreads what the first left in rows: references in a row are the rule. */
 static inline uint32_t netgref_line(const struct netgref *t, grant_ref_t ref, uint32_t i)
 {
-	uint32_t lines = (uint32_t)(UINT64_C(1) << (32 - t->shift));
+	uint32_t lines = (uint32_t)(UINT64_C(1) << (32 - t->shift)), h = ref * t->seed;
 
-	return ((((ref * t->seed) >> t->shift) + i) & (lines - 1)) * NETGREF_LINE;
+	h = ((h ^ h >> 16) * 0x9e3779b1u) >> t->shift;
+	return ((h + i) & (lines - 1)) * NETGREF_LINE;
 }
 
 /* The entry of a reference; NULL: it has none, or t is NULL. */

@@ -141,6 +141,7 @@ static void test_one_line(void **state)
 
 		first += at >= line && at < line + NETGREF_LINE;
 	}
+	print_message("%u of %u in their first line\n", first, NETGREF_MAX);
 	assert_true(first > NETGREF_MAX / 10 * 8);
 	netgref_free(t);
 	free(e);
