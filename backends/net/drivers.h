@@ -6,6 +6,7 @@
 #include "backends/net/netdrv.h"
 
 extern const struct netdrv_ops drv_gen;
+extern const struct netdrv_ops drv_pcap;
 extern const struct netdrv_ops drv_sink;
 
 #endif

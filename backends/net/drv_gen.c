@@ -20,7 +20,6 @@
 #define GEN_SIZE     64u
 #define GEN_SIZE_MIN 60u /* Ethernet's least, its checksum apart */
 #define GEN_GSO_MIN  64u
-#define GEN_BURST    UINT64_C(10000000) /* ns that a late queue makes up for */
 #define GEN_SIZES    3u
 
 /* The usual mix: of 12 packets 7 small ones, 4 of 590 bytes and 1 of 1514. */
@@ -51,8 +50,7 @@ struct gen_queue {
 	unsigned mix_len, mix_at;
 	struct netif_meta meta;
 	uint64_t number, count; /* the next; where it ends */
-	/* rate */
-	uint64_t rate, step, step_rest, due, due_rest;
+	struct netport_pace pace;
 	struct netport_timer timer;
 };
 
@@ -108,7 +106,8 @@ static int gen_option(struct gen *g, const struct drvopt *o)
 	if (!strcmp(o->key, "size"))
 		return gen_size(g, o);
 	if (!strcmp(o->key, "rate"))
-		return drvopt_u64(o, &g->rate) || g->rate > 1000000000u ? -EINVAL : 0;
+		return drvopt_u64(o, &g->rate) || g->rate > NETPORT_RATE_MAX ? -EINVAL
+									     : 0;
 	if (!strcmp(o->key, "count"))
 		return drvopt_u64(o, &g->count);
 	if (!strcmp(o->key, "gso"))
@@ -299,12 +298,7 @@ static int gen_queue_start(struct netdrv *dev, uint32_t index, struct worker *w,
 	gq->q = (struct netdrv_queue){ .dev = dev, .worker = w, .client = client };
 	gq->counts = &g->counts[index];
 	gq->count = g->count ? g->count : UINT64_MAX;
-	gq->rate = g->rate;
-	if (g->rate) {
-		gq->step = 1000000000u / g->rate;
-		gq->step_rest = 1000000000u % g->rate;
-		gq->due = worker_now(w);
-	}
+	netport_pace_start(&gq->pace, g->rate, worker_now(w));
 	err = gen_frames(gq, g, index);
 	if (err) {
 		gen_frames_free(gq);
@@ -339,29 +333,13 @@ static int gen_send(struct netdrv_queue *q, struct netbuf *const *pkts, unsigned
 	return (int)n;
 }
 
-static bool gen_is_due(struct gen_queue *gq)
-{
-	uint64_t now = worker_now(gq->q.worker);
-
-	if (now < gq->due)
-		return false;
-	if (now - gq->due > GEN_BURST)
-		gq->due = now - GEN_BURST;
-	gq->due += gq->step;
-	gq->due_rest += gq->step_rest;
-	if (gq->due_rest >= gq->rate) {
-		gq->due_rest -= gq->rate;
-		gq->due++;
-	}
-	return true;
-}
-
 static int gen_recv(struct netdrv_queue *q, struct netbuf *b)
 {
 	struct gen_queue *gq = (struct gen_queue *)q;
 	struct gen_frame *f = &gq->frame[gq->mix[gq->mix_at]];
 
-	if (gq->number == gq->count || (gq->rate && !gen_is_due(gq)))
+	if (gq->number == gq->count ||
+	    !netport_pace_take(&gq->pace, worker_now(q->worker)))
 		return 0;
 	if (++gq->mix_at == gq->mix_len)
 		gq->mix_at = 0;
@@ -384,9 +362,9 @@ static int gen_arm(struct netdrv_queue *q, bool want_recv)
 
 	if (!want_recv || gq->number == gq->count)
 		return 0;
-	if (!gq->rate || gq->due <= worker_now(q->worker))
+	if (!gq->pace.rate || gq->pace.due <= worker_now(q->worker))
 		return 1;
-	netport_timer_at(&gq->timer, gq->due);
+	netport_timer_at(&gq->timer, gq->pace.due);
 	return 0;
 }
 

@@ -11,6 +11,7 @@
 /* One const table a driver, by name. */
 static const struct netdrv_ops *const drivers[] = {
 	&drv_gen,
+	&drv_pcap,
 	&drv_sink,
 	NULL,
 };

@@ -1,9 +1,33 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A timer for drivers: a client of the worker that never has work before its
+ * A pace, and a timer: a client of the worker that never has work before its
  * time. So it ends with its queue at once: the kernel holds nothing of it.
  */
 #include "backends/net/netport.h"
+
+#define PACE_LATE UINT64_C(10000000) /* ns that are made up for */
+
+void netport_pace_start(struct netport_pace *p, uint64_t rate, uint64_t now)
+{
+	*p = (struct netport_pace){ .rate = rate, .due = now };
+}
+
+bool netport_pace_take(struct netport_pace *p, uint64_t now)
+{
+	if (!p->rate)
+		return true;
+	if (now < p->due)
+		return false;
+	if (now - p->due > PACE_LATE)
+		p->due = now - PACE_LATE;
+	p->due += NETPORT_RATE_MAX / p->rate;
+	p->due_rest += NETPORT_RATE_MAX % p->rate;
+	if (p->due_rest >= p->rate) {
+		p->due_rest -= p->rate;
+		p->due++;
+	}
+	return true;
+}
 
 static int netport_timer_run(struct worker_client *c)
 {

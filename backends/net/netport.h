@@ -4,6 +4,7 @@
 #define TANDEM_BACKENDS_NET_NETPORT_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "backends/worker.h"
@@ -23,6 +24,20 @@ static inline void netport_add(netport_count *c, uint64_t n)
 {
 	atomic_store_explicit(c, netport_get(c) + n, memory_order_relaxed);
 }
+
+/* So many packets a second, spread evenly. */
+struct netport_pace {
+	uint64_t rate; /* 0: no limit */
+	uint64_t due; /* of the next packet, ns; what is behind the comma: due_rest / rate
+		       */
+	uint64_t due_rest;
+};
+
+#define NETPORT_RATE_MAX UINT64_C(1000000000)
+
+void netport_pace_start(struct netport_pace *p, uint64_t rate, uint64_t now);
+/* Takes a packet's turn; false: not yet. */
+bool netport_pace_take(struct netport_pace *p, uint64_t now);
 
 /*
  * Calls fn at a time, on the worker's thread, also out of the worker's sleep.

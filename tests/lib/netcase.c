@@ -2,6 +2,7 @@
 /* The rows of the contract of network drivers. */
 #include "tests/lib/netcase.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -15,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "tests/lib/capfile.h"
 #include "tests/lib/netrig.h"
 
 /* -------------------------------------------------------------------- pipe */
@@ -48,7 +50,65 @@ static bool pipe_give(struct netcase_dev *d, const void *frame, size_t len)
 	return send(d->fd, frame, len, MSG_NOSIGNAL) == (ssize_t)len;
 }
 
+/* -------------------------------------------------------------------- pcap */
+
+static void pcap_setup(struct netcase_dev *d)
+{
+	static const uint32_t sizes[] = { 60, 1514, 64, 14, 9000 };
+	struct capfile c;
+	uint8_t frame[9000];
+
+	snprintf(d->dir, sizeof(d->dir), "/tmp/tandem-net.XXXXXX");
+	assert_non_null(mkdtemp(d->dir));
+	snprintf(d->path, sizeof(d->path), "%s/in.pcap", d->dir);
+	snprintf(d->out, sizeof(d->out), "%s/out.pcap", d->dir);
+	capfile_start(&c, CAPFILE_PCAP, CAPFILE_ETHER);
+	for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		netrig_frame(frame, sizes[i], i);
+		capfile_add(&c, i * UINT64_C(100000), frame, sizes[i], sizes[i]);
+	}
+	capfile_save(&c, d->path, c.len);
+	capfile_free(&c);
+	snprintf(d->text, sizeof(d->text), "%s,write=%s", d->c->options, d->out);
+	d->params.target = d->path;
+	d->params.options = d->text;
+	d->at = CAPFILE_HEADER;
+}
+
+static void pcap_teardown(struct netcase_dev *d)
+{
+	if (d->fd >= 0)
+		close(d->fd);
+	unlink(d->path);
+	unlink(d->out);
+	rmdir(d->dir);
+}
+
+static ssize_t pcap_take(struct netcase_dev *d, void *frame, size_t size, int timeout_ms)
+{
+	uint64_t ns;
+
+	if (d->fd < 0)
+		d->fd = open(d->out, O_RDONLY | O_CLOEXEC);
+	return capfile_read(d->fd, &d->at, frame, size, &ns, timeout_ms);
+}
+
 /* -------------------------------------------------------------------- rows */
+
+static const struct netcase_bad pcap_bad[] = {
+	{ "/nonexistent/in.pcap", NULL, -ENOENT },
+	{ "/dev/null", NULL, 0 },
+	{ "/tmp", NULL, 0 },
+	{ NULL, "write=", 0 },
+	{ NULL, "write=/nonexistent/out.pcap", -ENOENT },
+	{ NULL, "write=/dev/null", 0 },
+	{ "/dev/null", "speed=0", 0 },
+	{ "/dev/null", "speed=fast", 0 },
+	{ "/dev/null", "rate=-1", 0 },
+	{ "/dev/null", "loop=x", 0 },
+	{ "/dev/null", "size=64", 0 },
+	{ 0 },
+};
 
 static const struct netcase_bad sink_bad[] = {
 	{ "somewhere", NULL, 0 },
@@ -98,6 +158,21 @@ static const struct netcase cases[] = {
 	{ .name = "gen, large segments",
 	  .driver = "gen",
 	  .options = "gso=1448",
+	  .comes = true },
+	{ .name = "pcap",
+	  .driver = "pcap",
+	  .options = "rate=0,loop=0",
+	  .setup = pcap_setup,
+	  .teardown = pcap_teardown,
+	  .take = pcap_take,
+	  .comes = true,
+	  .bad = pcap_bad },
+	{ .name = "pcap, in its own time",
+	  .driver = "pcap",
+	  .options = "loop=0",
+	  .setup = pcap_setup,
+	  .teardown = pcap_teardown,
+	  .take = pcap_take,
 	  .comes = true },
 };
 

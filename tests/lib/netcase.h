@@ -46,6 +46,7 @@ struct netcase_dev {
 	struct netdrv *dev;
 	struct netdrv_params params;
 	char dir[64], path[128], out[160], text[256]; /* setup's, "": none */
+	off_t at;				      /* setup's */
 	int fd;					      /* setup's; -1: none */
 	void *end;				      /* setup's */
 };

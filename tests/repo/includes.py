@@ -32,7 +32,7 @@ ALLOWED = {
 ANYTHING = ('tools/', 'tests/')
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
 # what a driver may link besides libc and io_uring: one library each
-LIBRARY = re.compile(r'^(libaio|zstd|xxhash|jansson|seccomp|libnbd|nbdkit)')
+LIBRARY = re.compile(r'^(libaio|zstd|xxhash|jansson|seccomp|libnbd|nbdkit|pcap)')
 
 
 def part_of(name):
