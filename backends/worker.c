@@ -73,13 +73,10 @@ struct worker_reg *worker_reg(struct worker *w)
 	return &w->reg;
 }
 
-struct io_uring_sqe *worker_sqe(struct worker *w, struct worker_op *op)
+struct io_uring_sqe *worker_sqe_held(struct worker *w, struct worker_op *op)
 {
-	struct io_uring_sqe *sqe;
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&w->ring);
 
-	if (io_uring_sq_ready(&w->ring) >= worker_batch(w))
-		(void)io_uring_submit(&w->ring);
-	sqe = io_uring_get_sqe(&w->ring);
 	while (!sqe) {
 		/* cannot fail for long: the kernel takes them once completions,
 		 * which go to an unbounded overflow list, made room */
@@ -89,6 +86,13 @@ struct io_uring_sqe *worker_sqe(struct worker *w, struct worker_op *op)
 	memset(sqe, 0, sizeof(*sqe));
 	io_uring_sqe_set_data(sqe, op);
 	return sqe;
+}
+
+struct io_uring_sqe *worker_sqe(struct worker *w, struct worker_op *op)
+{
+	if (io_uring_sq_ready(&w->ring) >= worker_batch(w))
+		(void)io_uring_submit(&w->ring);
+	return worker_sqe_held(w, op);
 }
 
 void worker_inflight(struct worker *w, int delta)

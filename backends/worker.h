@@ -30,6 +30,16 @@ struct worker_op {
 struct io_uring_sqe *worker_sqe(struct worker *w, struct worker_op *op);
 
 /*
+ * As worker_sqe(), for operations that end while they are submitted (writes that
+ * cannot wait) and whose memory the caller wants back at once: prepares one of
+ * a batch of at most WORKER_HELD, then worker_send_held() with their number. The
+ * last of them that the kernel did not take, whose number it returns, are undone.
+ */
+#define WORKER_HELD 64
+struct io_uring_sqe *worker_sqe_held(struct worker *w, struct worker_op *op);
+unsigned worker_send_held(struct worker *w, unsigned n);
+
+/*
  * Registered files and buffers, a slot each; shared by all that call with the
  * same fd or stretch of memory on this worker (counted). Returns the index, or
  * -errno (-ENOMEM over RLIMIT_MEMLOCK: use plain operations and say so).
