@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-#define FDPASS_MAX 8
+#define FDPASS_MAX 16
 
 /* Sends one packet with nfds <= FDPASS_MAX descriptors, which stay the
  * caller's. 0 or -errno; SIGPIPE is never raised. */
