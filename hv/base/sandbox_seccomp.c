@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/if_tun.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
@@ -39,6 +40,7 @@ static const int allowed[] = {
 	SCMP_SYS(flock),
 	/* packets on sockets that are there */
 	SCMP_SYS(sendmsg),
+	SCMP_SYS(sendmmsg),
 	SCMP_SYS(recvmsg),
 	SCMP_SYS(sendto),
 	SCMP_SYS(recvfrom),
@@ -161,7 +163,7 @@ static const int deadly[] = {
 static const unsigned long ioctls[] = {
 	BLKGETSIZE64,	  BLKSSZGET, BLKPBSZGET, BLKIOMIN,	BLKIOOPT,
 	BLKALIGNOFF,	  BLKROGET,  BLKDISCARD, BLKSECDISCARD, BLKZEROOUT,
-	BLKDISCARDZEROES, FIONREAD,  FIONBIO,
+	BLKDISCARDZEROES, FIONREAD,  FIONBIO,	 TUNSETOFFLOAD, TUNSETQUEUE,
 };
 static const int fcntls[] = {
 	F_GETFD,     F_SETFD,	  F_GETFL,     F_SETFL,	     F_DUPFD_CLOEXEC, F_GET_SEALS,
