@@ -7,6 +7,8 @@
 
 extern const struct netdrv_ops drv_gen;
 extern const struct netdrv_ops drv_pcap;
+extern const struct netdrv_ops drv_packet;
 extern const struct netdrv_ops drv_sink;
+extern const struct netdrv_ops drv_tap;
 
 #endif

@@ -14,6 +14,7 @@ static const struct netdrv_ops *const drivers[] = {
 	&drv_pcap,
 	&drv_sink,
 	NULL,
+	&drv_gen, &drv_packet, &drv_sink, &drv_tap, NULL,
 };
 
 const struct netdrv_ops *netdrv_nth(unsigned i)

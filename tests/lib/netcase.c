@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "tests/lib/capfile.h"
+#include "tests/lib/netcase_port.h"
 #include "tests/lib/netrig.h"
 
 /* -------------------------------------------------------------------- pipe */
@@ -174,6 +175,24 @@ static const struct netcase cases[] = {
 	  .teardown = pcap_teardown,
 	  .take = pcap_take,
 	  .comes = true },
+	{ .name = "packet",
+	  .driver = "packet",
+	  .impossible = port_no_net,
+	  .setup = port_veth_setup,
+	  .teardown = port_veth_teardown,
+	  .take = port_take,
+	  .give = port_give,
+	  .wakes = 20000,
+	  .bad = port_packet_bad },
+	{ .name = "tap",
+	  .driver = "tap",
+	  .impossible = port_no_tap,
+	  .setup = port_tap_setup,
+	  .teardown = port_tap_teardown,
+	  .take = port_take,
+	  .give = port_give,
+	  .wakes = 20000,
+	  .bad = port_tap_bad },
 };
 
 const struct netcase *netcase_nth(unsigned i)

@@ -58,6 +58,8 @@ int netns_enter(bool privileged)
 		       privileged ? " (root only)" : "", strerror(errno));
 		return 77;
 	}
+	/* cannot fail in a way that matters: interfaces that say nothing on their own */
+	(void)put("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
 	/* sysfs that shows this network; nothing mounted here is seen outside */
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
 	    mount("sysfs", "/sys", "sysfs", 0, NULL) < 0 || iface_set_up("lo")) {
