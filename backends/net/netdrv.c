@@ -9,7 +9,8 @@
 #include "backends/net/drivers.h"
 
 /* One const table a driver, by name. */
-/* clang-format off: one a line */
+/* one a line */
+/* clang-format off */
 static const struct netdrv_ops *const drivers[] = {
 	&drv_gen,
 	&drv_packet,
