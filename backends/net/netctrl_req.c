@@ -111,7 +111,7 @@ static uint32_t serve_add_grefs(struct netctrl *c,
 	grefs_list_unmap(c, req, page);
 	if (!n)
 		return SUCCESS;
-	e = had + n > NETGREF_MAX ? NULL : calloc(had + n, sizeof(*e));
+	e = calloc(had + n, sizeof(*e));
 	if (!e || grefs_map(c, in, n, e))
 		return INVALID;
 	(void)netgref_list(c->grefs, e + n);
