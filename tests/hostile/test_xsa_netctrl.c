@@ -146,7 +146,8 @@ static void *flip(void *arg)
 	return NULL;
 }
 
-/* A queue number that is good when it is looked at and another one later. */
+/* A queue number that is good when it is looked at and another one later: the
+ * first of many, so that there is time between the two. */
 static void test_xsa_155_mapping(void **state)
 {
 	struct ctrlfront *cf = *state;
@@ -154,11 +155,11 @@ static void test_xsa_155_mapping(void **state)
 	unsigned said[4] = { 0 };
 	pthread_t t;
 
-	assert_int_equal(cf_call(cf, SET_SIZE, 1, 0, 0, NULL), OK);
+	assert_int_equal(cf_call(cf, SET_SIZE, 128, 0, 0, NULL), OK);
 	assert_int_equal(pthread_create(&t, NULL, flip, &f), 0);
-	for (int i = 0; i < 20000 || ((!said[OK] || !said[INVALID]) && i < 2000000);
+	for (int i = 0; i < 100000 || ((!said[OK] || !said[INVALID]) && i < 2000000);
 	     i++) {
-		said[cf_call(cf, SET_MAPPING, cf->pages->refs[0], 1, 0, NULL)]++;
+		said[cf_call(cf, SET_MAPPING, cf->pages->refs[0], 128, 0, NULL)]++;
 		assert_true(cf->hash.mapping[0] <= 1);
 	}
 	f.stop = true;
