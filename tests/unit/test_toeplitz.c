@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The Toeplitz hash: the vectors that Microsoft publishes for receive-side
- * scaling, Xen's own code for any key and data, and what one hash costs.
+ * scaling, and Xen's own code for any key and data.
  */
 #include <arpa/inet.h>
 #include <setjmp.h>
@@ -9,7 +9,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include <cmocka.h>
 
@@ -100,63 +99,12 @@ static void test_no_key(void **state)
 	assert_int_equal(toeplitz_hash(&t, ms_key, TOEPLITZ_DATA_MAX), 0);
 }
 
-static uint32_t by_table(const void *t, const uint8_t *data)
-{
-	return toeplitz_hash(t, data, TOEPLITZ_DATA_MAX);
-}
-
-static uint32_t by_bit(const void *key, const uint8_t *data)
-{
-	return xen_netif_toeplitz_hash(key, TOEPLITZ_KEY_MAX, data, TOEPLITZ_DATA_MAX);
-}
-
-/* ns a hash, the best of some rounds: the machine may be busy. */
-static double cost(uint32_t (*hash)(const void *with, const uint8_t *data),
-		   const void *with)
-{
-	enum { ROUNDS = 20, HASHES = 2000 };
-	uint8_t data[TOEPLITZ_DATA_MAX] = { 0 };
-	struct timespec a, b;
-	uint32_t sum = 0;
-	double best = 1e9;
-
-	for (int r = 0; r < ROUNDS; r++) {
-		double ns;
-
-		clock_gettime(CLOCK_MONOTONIC, &a);
-		for (int i = 0; i < HASHES; i++) {
-			memcpy(data, &sum, sizeof(sum)); /* each waits for the last */
-			sum += hash(with, data);
-		}
-		clock_gettime(CLOCK_MONOTONIC, &b);
-		ns = (double)(b.tv_sec - a.tv_sec) * 1e9 +
-		     (double)(b.tv_nsec - a.tv_nsec);
-		best = ns / HASHES < best ? ns / HASHES : best;
-	}
-	return best;
-}
-
-/* A ratio, which holds under valgrind and sanitizers too. */
-static void test_cost(void **state)
-{
-	struct toeplitz t;
-	double table, bit;
-
-	(void)state;
-	toeplitz_init(&t, ms_key, sizeof(ms_key));
-	table = cost(by_table, &t);
-	bit = cost(by_bit, ms_key);
-	print_message("36 bytes: %.1f ns, bit by bit %.1f ns\n", table, bit);
-	assert_true(table * 3 < bit);
-}
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_vectors),
 		cmocka_unit_test(test_reference),
 		cmocka_unit_test(test_no_key),
-		cmocka_unit_test(test_cost),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
