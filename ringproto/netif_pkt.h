@@ -180,11 +180,12 @@ static inline int netif_tx_take(struct ring_back *r, int *avail, struct netif_pk
 		return err;
 	if (req.flags & NETTXF_more_data)
 		err = netif_tx_take_rest(r, avail, p);
-	if (err == -EPROTO)
+	if (err)
 		return err;
-	if (p->slot[0].offset + (uint32_t)p->slot[0].size > NETIF_PAGE_SIZE)
-		return err ? err : -EPROTO;
-	return p->size < NETIF_ETH_HLEN ? -EINVAL : err;
+	if (p->size < NETIF_ETH_HLEN)
+		return -EINVAL;
+	return p->slot[0].offset + (uint32_t)p->slot[0].size > NETIF_PAGE_SIZE ? -EPROTO
+									       : 0;
 }
 
 /* ---------------------------------------------------------------- TX, frontend */

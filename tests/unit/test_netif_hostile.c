@@ -141,11 +141,17 @@ static void test_page_crossing(void **state)
 	}
 }
 
-static void test_offset_wraps(void **state)
+static void test_offset_far(void **state)
 {
 	struct netif_tx_request s[2];
 	struct netif_pkt p;
 
+	/* too small to be a packet, and nothing worse */
+	for (uint16_t size = 0; size <= 14; size++) {
+		tx_chain(s, 1, 0, size);
+		s[0].offset = 65535;
+		assert_int_equal(tx(*state, s, 1, &p), size < 14 ? -EINVAL : -EPROTO);
+	}
 	tx_chain(s, 1, 0, 65535);
 	s[0].offset = 65535;
 	assert_int_equal(tx(*state, s, 1, &p), -EPROTO);
@@ -415,7 +421,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		RIG_TEST(test_too_many_slots),	 RIG_TEST(test_xsa_432),
 		RIG_TEST(test_xsa_423),		 RIG_TEST(test_page_crossing),
-		RIG_TEST(test_offset_wraps),	 RIG_TEST(test_past_the_producer),
+		RIG_TEST(test_offset_far),	 RIG_TEST(test_past_the_producer),
 		RIG_TEST(test_endless_extras),	 RIG_TEST(test_bad_extras),
 		RIG_TEST(test_beyond_the_total), RIG_TEST(test_xsa_376_ids),
 		RIG_TEST(test_rx_status),	 RIG_TEST(test_xsa_522),
