@@ -10,5 +10,6 @@ extern const struct netdrv_ops drv_pcap;
 extern const struct netdrv_ops drv_packet;
 extern const struct netdrv_ops drv_sink;
 extern const struct netdrv_ops drv_tap;
+extern const struct netdrv_ops drv_xdp;
 
 #endif

@@ -73,8 +73,13 @@ static int packet_setup(int sock, int index)
 static int packet_open_files(struct netdrv_params *p, char **why)
 {
 	cleanup_close int sock = -1;
-	int index, err = ifport_check(p, &index, why);
+	int index, err;
 
+	if (p->options) {
+		*why = netdrv_why("options=%s: packet has none", p->options);
+		return -EINVAL;
+	}
+	err = ifport_check(p, &index, why);
 	if (err)
 		return err;
 	sock = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

@@ -27,8 +27,6 @@ int ifport_check(struct netdrv_params *p, int *index, char **why)
 	if (!p->target || !p->target[0])
 		*why = netdrv_why("target=: %s needs the name of an interface",
 				  p->driver);
-	else if (p->options)
-		*why = netdrv_why("options=%s: %s has none", p->options, p->driver);
 	else if (p->bridge)
 		*why = netdrv_why("bridge=%s: %s is a port on an interface, not on a "
 				  "bridge",

@@ -8,8 +8,7 @@
 
 #include "backends/net/drivers.h"
 
-/* One const table a driver, by name. */
-/* one a line */
+/* One const table a driver, by name; one a line. */
 /* clang-format off */
 static const struct netdrv_ops *const drivers[] = {
 	&drv_gen,
@@ -17,6 +16,7 @@ static const struct netdrv_ops *const drivers[] = {
 	&drv_pcap,
 	&drv_sink,
 	&drv_tap,
+	&drv_xdp,
 	NULL,
 };
 /* clang-format on */

@@ -74,6 +74,16 @@ int iface_set_up(const char *name)
 	return iface_do(name, SIOCSIFFLAGS, &ifr);
 }
 
+uint32_t iface_rx_queues(const char *name)
+{
+	struct ethtool_channels ch = { .cmd = ETHTOOL_GCHANNELS };
+	struct ifreq ifr = { .ifr_data = (void *)&ch };
+
+	if (iface_do(name, SIOCETHTOOL, &ifr) || !(ch.rx_count + ch.combined_count))
+		return 1;
+	return ch.rx_count + ch.combined_count;
+}
+
 /* What driver it says it is of, and on what "bus". */
 static bool iface_is(const char *name, const char *driver, const char *bus)
 {

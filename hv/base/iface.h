@@ -18,6 +18,9 @@ int iface_set_mtu(const char *name, uint32_t mtu); /* -EINVAL: not with this one
 int iface_set_mac(const char *name, const uint8_t mac[6]);
 int iface_set_up(const char *name);
 
+/* Queues that it receives on; 1 where it does not say. */
+uint32_t iface_rx_queues(const char *name);
+
 /* Is it a tap? */
 bool iface_is_tap(const char *name);
 /* Is it a bridge? */

@@ -25,6 +25,15 @@ const struct netcase_bad port_packet_bad[] = {
 	{ 0 },
 };
 
+/* lo's mtu is larger than a frame. */
+const struct netcase_bad port_xdp_bad[] = {
+	{ "none0", NULL, -ENODEV },
+	{ "lo", NULL, 0 },
+	{ "lo", "mode=fast", 0 },
+	{ "lo", "mode", 0 },
+	{ 0 },
+};
+
 static const char *enter(bool privileged, const char *not_here)
 {
 	static int entered[2];

@@ -22,5 +22,6 @@ bool port_give(struct netcase_dev *d, const void *frame, size_t len);
 
 extern const struct netcase_bad port_tap_bad[];
 extern const struct netcase_bad port_packet_bad[];
+extern const struct netcase_bad port_xdp_bad[];
 
 #endif
