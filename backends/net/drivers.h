@@ -11,5 +11,7 @@ extern const struct netdrv_ops drv_packet;
 extern const struct netdrv_ops drv_sink;
 extern const struct netdrv_ops drv_tap;
 extern const struct netdrv_ops drv_xdp;
+/* drv_fault is the name of the disks' */
+extern const struct netdrv_ops netdrv_fault;
 
 #endif

@@ -70,7 +70,8 @@ static void pcap_setup(struct netcase_dev *d)
 	}
 	capfile_save(&c, d->path, c.len);
 	capfile_free(&c);
-	snprintf(d->text, sizeof(d->text), "%s,write=%s", d->c->options, d->out);
+	snprintf(d->text, sizeof(d->text), "%s%cwrite=%s", d->c->options,
+		 strstr(d->c->options, "inner") ? ';' : ',', d->out);
 	d->params.target = d->path;
 	d->params.options = d->text;
 	d->at = CAPFILE_HEADER;
@@ -141,6 +142,22 @@ static const struct netcase_bad gen_bad[] = {
 	{ 0 },
 };
 
+static const struct netcase_bad fault_bad[] = {
+	{ NULL, "loss=1", 0 },
+	{ NULL, "send-loss=1", 0 },
+	{ NULL, "inner=", 0 },
+	{ NULL, "inner=fault", 0 },
+	{ NULL, "inner=nothing", 0 },
+	{ NULL, "inner=gen,send-loss=101", 0 },
+	{ NULL, "inner=gen,recv-dup=-1", 0 },
+	{ NULL, "inner=gen,recv-dup=nan", 0 },
+	{ NULL, "inner=gen,send-delay-us=10000001", 0 },
+	{ NULL, "inner=gen,inner-options=size=1", 0 },
+	{ NULL, "inner=gen:eth0", 0 },
+	{ NULL, "inner=pcap:/nonexistent/in.pcap", -ENOENT },
+	{ 0 },
+};
+
 static const struct netcase cases[] = {
 	{ .name = "pipe",
 	  .driver = "pipe",
@@ -203,6 +220,23 @@ static const struct netcase cases[] = {
 	  .give = port_give,
 	  .wakes = 20000,
 	  .bad = port_tap_bad },
+	{ .name = "fault on sink",
+	  .driver = "fault",
+	  .options = "inner=sink,send-loss=10,send-delay-us=50,send-delay=50" },
+	{ .name = "fault on gen",
+	  .driver = "fault",
+	  .options = "inner=gen,inner-options=rate=50000;size=imix,recv-loss=10,"
+		     "recv-corrupt=10,recv-dup=10,recv-reorder=10,recv-delay-us=100",
+	  .comes = true,
+	  .bad = fault_bad },
+	{ .name = "fault on pcap",
+	  .driver = "fault",
+	  .options = "inner=pcap,recv-loss=20,send-delay-us=20,"
+		     "inner-options=rate=0;loop=0",
+	  .setup = pcap_setup,
+	  .teardown = pcap_teardown,
+	  .take = pcap_take,
+	  .comes = true },
 };
 
 const struct netcase *netcase_nth(unsigned i)
