@@ -9,6 +9,7 @@ extern const struct netdrv_ops drv_gen;
 extern const struct netdrv_ops drv_pcap;
 extern const struct netdrv_ops drv_packet;
 extern const struct netdrv_ops drv_sink;
+extern const struct netdrv_ops drv_switch;
 extern const struct netdrv_ops drv_tap;
 extern const struct netdrv_ops drv_xdp;
 /* drv_fault is the name of the disks' */

@@ -15,6 +15,7 @@ static const struct netdrv_ops *const drivers[] = {
 	&drv_packet,
 	&drv_pcap,
 	&drv_sink,
+	&drv_switch,
 	&drv_tap,
 	&drv_xdp,
 	NULL,
