@@ -39,6 +39,8 @@ struct front_ops {
 	void (*drop)(struct front *f);
 	/* The backend is Connected: reads the rest and lets the data flow. */
 	int (*connect)(struct front *f);
+	/* Optional: the first connection is there, and no thread yet. */
+	int (*opened)(struct front *f);
 	/* Connected, and something was written. */
 	int (*changed)(struct front *f);
 	/* The backend is gone: off the rings, then as drop(). */

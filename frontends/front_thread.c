@@ -178,6 +178,8 @@ int front_start(struct front *f)
 		front_wait(f, front_timeout(f));
 		pace(f, &p);
 	}
+	if (!err && f->ops->opened)
+		err = f->ops->opened(f);
 	if (!err && pthread_create(&f->thread, NULL, front_thread, f))
 		err = xenbus_fail(&f->xb, -EAGAIN, "no thread can be started");
 	f->thread_runs = !err;

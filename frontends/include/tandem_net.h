@@ -58,7 +58,14 @@ struct tandem_net_opts {
 	bool hash;	      /* ask it to spread packets over queues by Toeplitz hash */
 	bool mcast_control;   /* only multicast asked for with tandem_net_mcast() */
 	unsigned poll_us; /* longest busy poll before sleeping; TANDEM_NET_POLL_*. 100 */
-	unsigned connect_ms;   /* wait for the backend at open. 10,000 */
+	unsigned connect_ms; /* wait for the backend at open. 10,000 */
+	/*
+	 * Optional, called by tandem_net_open() once connected, before it starts a
+	 * thread: the moment to drop rights, for all threads to come. Only
+	 * tandem_net_get_info() may be called in it. -errno makes the opening fail.
+	 */
+	int (*connected)(struct tandem_net *net, void *arg);
+	void *connected_arg;
 	unsigned reconnect_ms; /* a backend gone for longer is not waited for any
 				* more: -EIO. For ever */
 };
@@ -155,25 +162,27 @@ struct tandem_net_queue *tandem_net_queue(struct tandem_net *net, unsigned i);
 /* ------------------------------------------------------------------ sending */
 
 /*
- * Room for up to n packets of `bytes` each, 1 to 65535: sets iov, iovcnt and owner
- * of pkts[0..k), returns k. Fewer than n, and 0, when the ring is full or the
- * backend away; -EMSGSIZE more than a page without SG; -ENODEV and others as
- * tandem_net_error(). Room stays the caller's until it is committed or returned.
+ * Room for up to n packets of `bytes` each, 1 to 65535: sets iov and iovcnt, which the
+ * caller leaves as they are, of pkts[0..k), returns k. Fewer than n, and 0, when the ring
+ * is full or the backend away; -EMSGSIZE more than a page without SG; -ENODEV and others
+ * as tandem_net_error(). Room stays the caller's until it is committed or returned.
  */
 int tandem_net_room(struct tandem_net_queue *q, struct tandem_net_pkt *pkts, unsigned n,
 		    uint32_t bytes);
 /*
  * Sends n packets that have room: of each, `len` bytes (in iov's order), as gso_type,
- * gso_size and csum_blank say. len 0 gives the room back. They are shown to
- * the backend before the call returns. Returns how many were sent; others were
- * refused or lost, and counted.
+ * gso_size and csum_blank say. len 0 gives the room back. Returns how many were
+ * taken; others were refused or lost, and counted. tandem_net_kick() shows them to
+ * the backend.
  */
 int tandem_net_commit(struct tandem_net_queue *q, struct tandem_net_pkt *pkts,
 		      unsigned n);
+/* Shows the backend what was committed. Batch: commit many, kick once. */
+void tandem_net_kick(struct tandem_net_queue *q);
 /*
- * The two at once, with a copy: sends the bytes of iov[0..cnt). meta may be NULL, or
- * has gso_type, gso_size, csum_blank. -EAGAIN: no room now; -EMSGSIZE; -EOPNOTSUPP
- * an offload that is not active; -EINVAL less than 14 bytes.
+ * Room and commit at once, with a copy: sends the bytes of iov[0..cnt). meta may be NULL,
+ * or has gso_type, gso_size, csum_blank. -EAGAIN: no room now; -EMSGSIZE; -EOPNOTSUPP an
+ * offload that is not active; -EINVAL less than 14 bytes.
  */
 int tandem_net_send(struct tandem_net_queue *q, const struct iovec *iov, unsigned cnt,
 		    const struct tandem_net_pkt *meta);
@@ -196,15 +205,15 @@ void tandem_net_done(struct tandem_net_queue *q, struct tandem_net_pkt *pkts, un
 #define TANDEM_NET_CHANGED (1u << 2) /* tandem_net_changes(), or the vif is gone */
 
 /*
- * Waits for what `want` says; CHANGED is always wanted. Polls while that pays, then
- * sleeps. Returns which, 0 at the time-out. timeout_us < 0: no limit.
+ * Kicks, then waits for what `want` says; CHANGED is always wanted. Polls while that
+ * pays, then sleeps. Returns which, 0 at the time-out. timeout_us < 0: no limit.
  */
 int tandem_net_wait(struct tandem_net_queue *q, unsigned want, int64_t timeout_us);
 /* The same without waiting and without a system call: for who polls himself. */
 int tandem_net_look(struct tandem_net_queue *q, unsigned want);
 /*
- * For an event loop: the descriptor is readable when something of `want` may be
- * there, after tandem_net_arm() returned 0; else it returns what is there already.
+ * For an event loop, kicks too: the descriptor is readable when something of `want` may
+ * be there, after tandem_net_arm() returned 0; else it returns what is there already.
  */
 int tandem_net_fd(struct tandem_net_queue *q);
 int tandem_net_arm(struct tandem_net_queue *q, unsigned want);

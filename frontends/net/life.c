@@ -57,6 +57,16 @@ static int life_connect(struct front *f)
 	return net->use_ctrl ? net_ctrl_run(net) : 0;
 }
 
+static int life_opened(struct front *f)
+{
+	struct tandem_net *net = net_of(f);
+	int err = 0;
+
+	if (net->opts.connected)
+		err = net->opts.connected(net, net->opts.connected_arg);
+	return err ? xenbus_fail(&f->xb, err, "%s: not wanted", f->xb.path) : 0;
+}
+
 static int life_changed(struct front *f)
 {
 	struct tandem_net *net = net_of(f);
@@ -149,6 +159,7 @@ const struct front_ops net_front_ops = {
 	.publish = life_publish,
 	.drop = life_drop,
 	.connect = life_connect,
+	.opened = life_opened,
 	.changed = life_changed,
 	.lose = life_lose,
 	.cut = life_cut,

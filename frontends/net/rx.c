@@ -29,6 +29,8 @@ void net_rx_post(struct tandem_net_queue *q)
 
 void net_rx_push(struct tandem_net_queue *q)
 {
+	if (q->rx.ring.req_prod_pvt == q->rx.ring.req_prod_pub)
+		return;
 	if (ring_front_push(&q->rx.ring)) {
 		q->stats.notifies++;
 		evtchn_notify(q->rx.ch);

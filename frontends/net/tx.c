@@ -83,6 +83,8 @@ bool net_tx_reap(struct tandem_net_queue *q)
 
 void net_tx_push(struct tandem_net_queue *q)
 {
+	if (q->tx.ring.req_prod_pvt == q->tx.ring.req_prod_pub)
+		return;
 	if (ring_front_push(&q->tx.ring)) {
 		q->stats.notifies++;
 		evtchn_notify(q->tx.ch);
@@ -289,8 +291,6 @@ int tandem_net_commit(struct tandem_net_queue *mine, struct tandem_net_pkt *pkts
 		if (unlikely(!pkts[i].owner_))
 			continue;
 		if (unlikely(pkts[i].owner_ != q)) {
-			if (q && q->running)
-				net_tx_push(q);
 			if (q)
 				qlock_unlock(&q->lock);
 			q = pkts[i].owner_;
@@ -298,11 +298,18 @@ int tandem_net_commit(struct tandem_net_queue *mine, struct tandem_net_pkt *pkts
 		}
 		sent += commit_one(q, &pkts[i]);
 	}
-	if (q && q->running)
-		net_tx_push(q);
 	if (q)
 		qlock_unlock(&q->lock);
 	return sent;
+}
+
+void tandem_net_kick(struct tandem_net_queue *mine)
+{
+	struct tandem_net_queue *q = net_sender_lock(mine);
+
+	if (likely(q->running))
+		net_tx_push(q);
+	qlock_unlock(&q->lock);
 }
 
 /* --------------------------------------------------------------- the rest */

@@ -198,8 +198,10 @@ static int queue_spin(struct tandem_net_queue *q, unsigned want, uint64_t deadli
 int tandem_net_wait(struct tandem_net_queue *q, unsigned want, int64_t timeout_us)
 {
 	uint64_t deadline = UINT64_MAX;
-	int bits = tandem_net_look(q, want);
+	int bits;
 
+	tandem_net_kick(q);
+	bits = tandem_net_look(q, want);
 	if (bits)
 		return bits;
 	if (timeout_us >= 0)
@@ -285,8 +287,10 @@ static void take_events(struct tandem_net_queue *q)
 
 int tandem_net_arm(struct tandem_net_queue *q, unsigned want)
 {
-	int bits = tandem_net_look(q, want);
+	int bits;
 
+	tandem_net_kick(q);
+	bits = tandem_net_look(q, want);
 	q->armed = false;
 	if (!bits) {
 		take_events(q);

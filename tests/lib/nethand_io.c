@@ -173,6 +173,7 @@ void nh_check_works(struct nethand *nh)
 
 		memset(out, (int)(i + 1), sizeof(out));
 		assert_int_equal(tandem_net_send(q, &iov, 1, NULL), 0);
+		tandem_net_kick(q);
 		assert_int_equal(nh_tx_take(nh, i, &p), 0);
 		assert_int_equal(nh_tx_bytes(nh, &p, in), sizeof(out));
 		assert_memory_equal(in, out, sizeof(out));

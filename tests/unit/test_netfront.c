@@ -55,6 +55,7 @@ static void test_send_sizes(void **state)
 		assert_int_equal(tandem_net_send(tandem_net_queue(nh->net, 0), iov, 3,
 						 NULL),
 				 0);
+		tandem_net_kick(tandem_net_queue(nh->net, 0));
 		assert_int_equal(nh_tx_take(nh, 0, &p), 0);
 		assert_int_equal(p.size, len);
 		assert_int_equal(nh_tx_bytes(nh, &p, in), len);
@@ -112,6 +113,7 @@ static void test_meta(void **state)
 	q = tandem_net_queue(nh->net, 0);
 	fill(out, sizeof(out), 3);
 	assert_int_equal(tandem_net_send(q, &iov, 1, &pkt), 0);
+	tandem_net_kick(q);
 	assert_int_equal(nh_tx_take(nh, 0, &p), 0);
 	assert_true(p.meta.csum_blank && p.meta.gso_type == 1 && p.meta.gso_size == 1448);
 	assert_int_equal(p.nr_slots, 5);
@@ -156,6 +158,7 @@ static void test_batches(void **state)
 			fill(pkts[i].iov[0].iov_base, pkts[i].len, (unsigned)i);
 		}
 		assert_int_equal(tandem_net_commit(q, pkts, 64), 56);
+		tandem_net_kick(q);
 		for (int i = 0; i < n; i++) {
 			uint8_t want[200];
 
