@@ -11,6 +11,7 @@
 /* One const table a driver, by name; one a line. */
 /* clang-format off */
 static const struct netdrv_ops *const drivers[] = {
+	&netdrv_fault,
 	&drv_gen,
 	&drv_packet,
 	&drv_pcap,
