@@ -40,7 +40,7 @@ struct inbox_watch {
 	struct worker_op op;
 	struct worker *worker;
 	struct netdrv_client *client; /* NULL: stopped */
-	int fd;
+	int fd;			      /* the inbox's */
 };
 
 struct netinbox {
@@ -306,10 +306,8 @@ static void watch_event(struct worker_op *op, int res, uint32_t flags)
 
 	(void)res;
 	if (!wt->client) {
-		if (flags & IORING_CQE_F_MORE)
-			return;
-		close(wt->fd);
-		free(wt);
+		if (!(flags & IORING_CQE_F_MORE))
+			free(wt);
 		return;
 	}
 	/* cannot fail in a way that matters: the event is merged or gone */
@@ -328,16 +326,10 @@ static void inbox_drain(struct netinbox *box)
 int netinbox_start(struct netinbox *box, struct worker *w, struct netdrv_client *client)
 {
 	struct inbox_watch *wt = malloc(sizeof(*wt));
-	int err;
 
 	if (!wt)
 		return -ENOMEM;
-	*wt = (struct inbox_watch){ { watch_event }, w, client, dup(box->fd) };
-	if (wt->fd < 0) {
-		err = -errno;
-		free(wt);
-		return err;
-	}
+	*wt = (struct inbox_watch){ { watch_event }, w, client, box->fd };
 	inbox_drain(box); /* what came for the last one */
 	box->watch = wt;
 	watch_poll(wt);

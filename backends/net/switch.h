@@ -111,7 +111,8 @@ int switch_arm(struct switch_queue *q);
 /* Packets for this queue that were lost: full, too large. */
 uint64_t switch_lost(const struct switch_queue *q);
 
-/* JSON pairs as netdrv_ops.stats(): of a port; of a switch with its uplinks. */
+/* JSON pairs as netdrv_ops.stats(): of a port; of a switch with its uplinks.
+ * Counters that are zero are left out. */
 void switch_port_stats(struct switch_port *port, char *buf, size_t len);
 void switch_stats(struct netswitch *sw, char *buf, size_t len);
 

@@ -89,7 +89,8 @@ struct switch_port {
 	_Atomic uint32_t started;
 	struct switch_queue *queue;
 	/* Addresses; all but `limited` under the table's lock. */
-	uint32_t nmacs, used, rotor;
+	uint32_t nmacs, rotor;
+	_Atomic uint32_t used;
 	uint32_t second, learned; /* in that second */
 	_Atomic uint32_t limited; /* the second in which no more is learned */
 	struct switch_mac *mac;

@@ -95,7 +95,7 @@ static void mac_link(struct netswitch *sw, struct switch_mac *m, uint64_t key)
 			      memory_order_release);
 	atomic_store_explicit(&m->key, key, memory_order_release);
 	atomic_store_explicit(head, (uintptr_t)m, memory_order_release);
-	m->port->used++;
+	atomic_fetch_add_explicit(&m->port->used, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&sw->macs, 1, memory_order_relaxed);
 }
 
@@ -112,7 +112,7 @@ static void mac_unlink(struct netswitch *sw, struct switch_mac *m)
 			      memory_order_release);
 	atomic_store_explicit(&m->key, 0, memory_order_release);
 	atomic_store_explicit(&m->pinned, false, memory_order_relaxed);
-	m->port->used--;
+	atomic_fetch_sub_explicit(&m->port->used, 1, memory_order_relaxed);
 	atomic_fetch_sub_explicit(&sw->macs, 1, memory_order_relaxed);
 }
 

@@ -45,7 +45,7 @@ struct text {
 	size_t len;
 };
 
-/* Appends; what does not fit is left out. */
+/* Appends; what does not fit whole is left out. */
 static void say(struct text *t, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 static void say(struct text *t, const char *fmt, ...)
@@ -56,10 +56,11 @@ static void say(struct text *t, const char *fmt, ...)
 	va_start(ap, fmt);
 	n = vsnprintf(t->buf, t->len, fmt, ap);
 	va_end(ap);
-	if (n < 0 || !t->len)
+	if (n < 0 || (size_t)n >= t->len) {
+		if (t->len)
+			t->buf[0] = '\0';
 		return;
-	if ((size_t)n >= t->len)
-		n = (int)t->len - 1;
+	}
 	t->buf += n;
 	t->len -= (size_t)n;
 }
@@ -71,10 +72,17 @@ static void port_sum(const struct switch_port *port, uint64_t *sum)
 			sum[c] += netport_get(&port->queue[i].count[c]);
 }
 
+/* Counters that are zero are left out. */
+static void say_count(struct text *t, const char *name, uint64_t n)
+{
+	if (n)
+		say(t, ",\"%s\":%" PRIu64, name, n);
+}
+
 static void say_counts(struct text *t, const uint64_t *sum)
 {
 	for (int c = 0; c < SWITCH_COUNTS; c++)
-		say(t, "%s\"%s\":%" PRIu64, c ? "," : "", names[c], sum[c]);
+		say_count(t, names[c], sum[c]);
 }
 
 static void say_inboxes(struct text *t, const struct switch_port *port)
@@ -87,14 +95,15 @@ static void say_inboxes(struct text *t, const struct switch_port *port)
 		n = 0;
 		for (uint32_t i = 0; i < port->nqueues; i++)
 			n += netinbox_dropped(port->queue[i].box, d);
-		say(t, ",\"%s\":%" PRIu64, drops[d], n);
+		say_count(t, drops[d], n);
 	}
 	for (uint32_t i = 0; i < port->nqueues; i++) {
 		netinbox_depth(port->queue[i].box, &packets, &bytes);
 		waiting += packets;
 		all += bytes;
 	}
-	say(t, ",\"inbox_packets\":%u,\"inbox_bytes\":%zu", waiting, all);
+	say_count(t, "inbox_packets", waiting);
+	say_count(t, "inbox_bytes", all);
 }
 
 static void say_port(struct text *t, const struct switch_port *port)
@@ -102,6 +111,7 @@ static void say_port(struct text *t, const struct switch_port *port)
 	uint64_t sum[SWITCH_COUNTS] = { 0 };
 
 	port_sum(port, sum);
+	say(t, "\"macs\":%u", atomic_load_explicit(&port->used, memory_order_relaxed));
 	say_counts(t, sum);
 	say_inboxes(t, port);
 }
@@ -124,7 +134,7 @@ void switch_stats(struct netswitch *sw, char *buf, size_t len)
 	for (uint32_t i = 0; i < sw->nports; i++)
 		if (sw->port[i])
 			port_sum(sw->port[i], sum);
-	say(&t, "\"name\":\"%s\",\"ports\":%u,\"macs\":%u,", sw->name, sw->ports_in_use,
+	say(&t, "\"name\":\"%s\",\"ports\":%u,\"macs\":%u", sw->name, sw->ports_in_use,
 	    sw->macs);
 	say_counts(&t, sum);
 	say(&t, ",\"uplinks\":{");

@@ -18,6 +18,7 @@
 
 #include "tests/lib/capfile.h"
 #include "tests/lib/netcase_port.h"
+#include "tests/lib/netcase_switch.h"
 #include "tests/lib/netrig.h"
 
 /* -------------------------------------------------------------------- pipe */
@@ -237,6 +238,14 @@ static const struct netcase cases[] = {
 	  .teardown = pcap_teardown,
 	  .take = pcap_take,
 	  .comes = true },
+	{ .name = "switch",
+	  .driver = "switch",
+	  .options = "vlan=7",
+	  .setup = switch_setup,
+	  .teardown = switch_teardown,
+	  .take = switch_end_take,
+	  .give = switch_end_give,
+	  .bad = switch_bad },
 };
 
 const struct netcase *netcase_nth(unsigned i)
