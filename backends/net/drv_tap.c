@@ -75,8 +75,8 @@ static int tap_configure(struct netdrv_params *p, char **why)
 	uint32_t mtu = p->mtu;
 	int err = 0;
 
-	if (!mtu && p->bridge)
-		(void)iface_mtu(p->bridge, &mtu); /* joining says what is wrong */
+	if (!mtu && p->bridge && iface_is_bridge(p->bridge))
+		(void)iface_mtu(p->bridge, &mtu); /* cannot fail: it is there */
 	if (mtu)
 		err = iface_set_mtu(p->made, mtu);
 	if (err) {

@@ -12,8 +12,7 @@ int ifport_refused(const struct netdrv_params *p, int err, char **why)
 	if (err == -ENODEV || err == -ENAMETOOLONG)
 		*why = netdrv_why("target=%s: there is no such interface", p->target);
 	else if (err == -EPERM || err == -EACCES)
-		*why = netdrv_why("target=%s: no permission: %s is for root "
-				  "(CAP_NET_RAW, CAP_NET_ADMIN)",
+		*why = netdrv_why("target=%s: no permission: %s is for root alone",
 				  p->target, p->driver);
 	else
 		*why = netdrv_why("target=%s: %s", p->target, strerror(-err));

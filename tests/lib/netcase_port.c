@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -43,9 +44,24 @@ static const char *enter(bool privileged, const char *not_here)
 	return entered[privileged] > 0 ? NULL : not_here;
 }
 
-const char *port_no_root_net(void)
+/* The kernel gives AF_XDP to real root alone: so it is tried. */
+const char *port_no_xdp(void)
 {
-	return enter(true, "root only");
+	struct netdrv_params p = { .driver = "xdp", .target = "tnd0" };
+	const char *reason = enter(true, "for root only");
+	static char *why;
+	int err;
+
+	if (reason)
+		return reason;
+	netns_run("ip link add name tnd0 type veth peer name tnd1");
+	free(why);
+	why = NULL;
+	err = netdrv_find("xdp")->open_files(&p, &why);
+	while (p.nfds)
+		close(p.fds[--p.nfds]);
+	netns_run("ip link del tnd0");
+	return err ? why : NULL;
 }
 
 const char *port_no_net(void)

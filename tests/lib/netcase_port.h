@@ -7,7 +7,7 @@
 
 /* Each enters a network that this process has to itself, once: the first is for
  * real root, so those rows come first. */
-const char *port_no_root_net(void);
+const char *port_no_xdp(void);
 const char *port_no_net(void);
 const char *port_no_tap(void);
 
