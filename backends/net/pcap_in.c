@@ -36,8 +36,8 @@ int pcap_in_open(struct pcap_in *in, char *err)
 	if (pcap_datalink(in->p) == DLT_EN10MB)
 		return 0;
 	link = pcap_datalink_val_to_name(pcap_datalink(in->p));
-	snprintf(err, PCAP_ERRBUF_SIZE, "its packets are %s",
-		 link ? link : "of no known kind");
+	snprintf(err, PCAP_ERRBUF_SIZE, "its packets are of kind %d (%s)",
+		 pcap_datalink(in->p), link ? link : "unknown");
 	pcap_in_close(in);
 	return -EINVAL;
 }

@@ -352,6 +352,19 @@ int netrig_arm(struct netrig *rig, bool want_recv)
 	return (int)c.result;
 }
 
+uint64_t netrig_stat(struct netdrv *dev, const char *key)
+{
+	char buf[1024], name[64];
+	const char *at;
+
+	dev->ops->stats(dev, buf, sizeof(buf));
+	snprintf(name, sizeof(name), "\"%s\":", key);
+	at = strstr(buf, name);
+	if (!at)
+		fail_msg("no %s in %s", key, buf);
+	return strtoull(at + strlen(name), NULL, 10);
+}
+
 unsigned netrig_fds(void)
 {
 	DIR *dir = opendir("/proc/self/fd");

@@ -93,6 +93,8 @@ uint64_t netrig_drops(struct netrig *rig);
 /* Calls arm() as before a sleep. */
 int netrig_arm(struct netrig *rig, bool want_recv);
 
+/* One of the driver's counters; fails the test if there is none of that name. */
+uint64_t netrig_stat(struct netdrv *dev, const char *key);
 /* Descriptors that this process has open. */
 unsigned netrig_fds(void);
 
