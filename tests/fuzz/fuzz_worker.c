@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A worker without a thread or an io_uring, for fuzzing blkq and blkreq: calls
+ * A worker without a thread or an io_uring, for fuzzing queues and ports: calls
  * run at once, SQEs go nowhere, the fuzz target runs the clients itself.
  */
 #include "tests/fuzz/fuzz_worker.h"
