@@ -16,6 +16,7 @@
 #include "hv/base/statedir.h"
 #include "hv/proc/server.h"
 #include "hv/xenstore/xenstore.h"
+#include "tools/daemon.h"
 #include "tools/hvd_dir.h"
 
 #define EXIT_USAGE 2
@@ -142,40 +143,6 @@ static void hvd_end(struct hvd *h)
 	hvd_dir_close(h->dir);
 }
 
-/* The parent leaves when the child says that it is ready. Only in the child
- * does this return; *ready is where to say so, or -1. */
-static int daemonize(int *ready)
-{
-	int p[2];
-	char c;
-	pid_t pid;
-
-	if (pipe(p) < 0)
-		return -errno;
-	pid = fork();
-	if (pid < 0)
-		return -errno;
-	if (pid > 0) {
-		close(p[1]);
-		_exit(read(p[0], &c, 1) == 1 ? 0 : EXIT_USAGE);
-	}
-	close(p[0]);
-	*ready = p[1];
-	setsid();
-	return 0;
-}
-
-static void daemon_ready(int ready)
-{
-	if (ready < 0)
-		return;
-	/* the rest of the messages has nowhere to go */
-	if (freopen("/dev/null", "r+", stdin) && freopen("/dev/null", "w", stdout) &&
-	    freopen("/dev/null", "w", stderr))
-		(void)!write(ready, "r", 1);
-	close(ready);
-}
-
 int main(int argc, char **argv)
 {
 	const struct argp argp = { options, parse, NULL, doc, NULL, NULL, NULL };
@@ -188,7 +155,7 @@ int main(int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, &opt);
 	signal(SIGPIPE, SIG_IGN);
 	limits_raise(&limits);
-	err = opt.daemonize ? daemonize(&ready) : 0;
+	err = opt.daemonize ? daemon_start(&ready) : 0;
 	if (!err && hvd_dir_open(opt.dir, &h.dir))
 		return EXIT_USAGE; /* it said why */
 	if (!err)

@@ -115,3 +115,10 @@ int tap_set_offload(int fd, bool csum, bool tso4, bool tso6)
 		f |= TUN_F_TSO_ECN;
 	return ioctl(fd, TUNSETOFFLOAD, f) < 0 ? -errno : 0;
 }
+
+int tap_set_carrier(int fd, bool on)
+{
+	int carrier = on;
+
+	return ioctl(fd, TUNSETCARRIER, &carrier) < 0 ? -errno : 0;
+}

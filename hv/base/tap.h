@@ -34,5 +34,7 @@ const char *tap_strerror(int err);
  * (which implies csum). What is written to it may always be so. -errno
  */
 int tap_set_offload(int fd, bool csum, bool tso4, bool tso6);
+/* Is there a link? On at first. -errno */
+int tap_set_carrier(int fd, bool on);
 
 #endif

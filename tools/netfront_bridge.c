@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tandem-netfront: packets between one queue of the vif and one of the tap. What
+ * comes out of the tap is read straight into granted pages; what goes in is
+ * written from them, but for the headers, which are looked at and so copied.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "hv/base/adapt.h"
+#include "hv/base/log.h"
+#include "ringproto/vnet.h"
+#include "tools/netfront_prog.h"
+
+#define BATCH	   64u
+#define KICK	   16u /* packets that wait for others of their batch, at most */
+#define DONE	   16u /* pages go back after so many packets */
+#define HDR	   128u
+#define OVER	   64u /* bytes beyond the room: a packet that has some is too long */
+#define TAGS	   8u  /* of VLANs, beyond the MTU */
+#define GSO_ROOM   65535u
+#define LOOKS_READ 16 /* looks at the rings between two at the tap */
+
+struct bridge {
+	struct netfront_thread *t;
+	struct tandem_net_queue *q;
+	int tap;
+	uint32_t room; /* bytes that a packet from the tap may have */
+	bool no_room, gone;
+	bool has_pkt;		   /* pkt is room */
+	struct tandem_net_pkt pkt; /* for the next packet from the tap */
+	struct tandem_net_pkt rx[BATCH];
+	struct adapt adapt;
+};
+
+/* ---------------------------------------------------------------- tap to vif */
+
+/* What a packet that stands in room says: 0, or it cannot be sent. */
+static int read_meta(const struct vnet_hdr *v, struct tandem_net_pkt *p)
+{
+	/* the first page: nobody but us can write there */
+	const uint8_t *hdr = p->iov[0].iov_base;
+	size_t n = p->len < p->iov[0].iov_len ? p->len : p->iov[0].iov_len;
+	struct netif_meta m;
+	int err = vnet_to_meta(v, hdr, n, p->len, &m);
+
+	p->csum_blank = m.csum_blank;
+	p->gso_type = m.gso_type;
+	p->gso_size = m.gso_size;
+	return err;
+}
+
+/* Reads one packet into b->pkt. 1; 0: there is none, -EMSGSIZE: it was not one. */
+static int tap_read(struct bridge *b)
+{
+	struct iovec iov[TANDEM_NET_IOVS + 2];
+	uint8_t over[OVER];
+	struct vnet_hdr v;
+	ssize_t n;
+
+	iov[0] = (struct iovec){ &v, sizeof(v) };
+	memcpy(iov + 1, b->pkt.iov, b->pkt.iovcnt * sizeof(*iov));
+	iov[b->pkt.iovcnt + 1] = (struct iovec){ over, sizeof(over) };
+	n = readv(b->tap, iov, b->pkt.iovcnt + 2);
+	if (n < 0 && errno == EBADFD)
+		b->gone = true; /* somebody deleted it */
+	if (n < 0)
+		return errno == EAGAIN || errno == EBADFD ? 0 : -EMSGSIZE;
+	if (n < (ssize_t)(sizeof(v) + NETIF_ETH_HLEN) ||
+	    n > (ssize_t)(sizeof(v) + b->room))
+		return -EMSGSIZE;
+	b->pkt.len = (uint32_t)n - (uint32_t)sizeof(v);
+	return read_meta(&v, &b->pkt) ? -EMSGSIZE : 1;
+}
+
+static unsigned tap_to_vif(struct bridge *b)
+{
+	unsigned n = 0, shown = 0;
+
+	for (; n < BATCH; n++) {
+		int err;
+
+		if (!b->has_pkt)
+			b->has_pkt = tandem_net_room(b->q, &b->pkt, 1, b->room) == 1;
+		b->no_room = !b->has_pkt;
+		if (b->no_room)
+			break;
+		err = tap_read(b);
+		if (!err)
+			break;
+		if (err < 0) {
+			b->t->drops++;
+			continue; /* its room is as good as it was */
+		}
+		b->has_pkt = false;
+		(void)tandem_net_commit(b->q, &b->pkt, 1); /* it counts */
+		if (n - shown >= KICK) {
+			tandem_net_kick(b->q);
+			shown = n;
+		}
+	}
+	if (n > shown)
+		tandem_net_kick(b->q);
+	return n;
+}
+
+/* ---------------------------------------------------------------- vif to tap */
+
+/* The packet's iovecs behind its first `skip` bytes. Returns how many. */
+static unsigned rest_of(const struct tandem_net_pkt *p, size_t skip, struct iovec *to)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < p->iovcnt; i++) {
+		size_t off = skip < p->iov[i].iov_len ? skip : p->iov[i].iov_len;
+
+		skip -= off;
+		if (off < p->iov[i].iov_len)
+			to[n++] = (struct iovec){ (uint8_t *)p->iov[i].iov_base + off,
+						  p->iov[i].iov_len - off };
+	}
+	return n;
+}
+
+static void copy_head(const struct tandem_net_pkt *p, size_t len, uint8_t *to)
+{
+	for (unsigned i = 0; len; i++) {
+		size_t n = len < p->iov[i].iov_len ? len : p->iov[i].iov_len;
+
+		memcpy(to, p->iov[i].iov_base, n);
+		to += n;
+		len -= n;
+	}
+}
+
+static int tap_write(struct bridge *b, const struct tandem_net_pkt *p)
+{
+	const struct netif_meta m = { .csum_blank = p->csum_blank,
+				      .data_validated = p->data_validated,
+				      .gso_type = p->gso_type,
+				      .gso_size = p->gso_size };
+	struct iovec iov[TANDEM_NET_IOVS + 2];
+	size_t head = p->len < HDR ? p->len : HDR;
+	uint8_t hdr[HDR];
+	struct vnet_hdr v;
+	unsigned n;
+
+	copy_head(p, head, hdr);
+	if (vnet_from_meta(&m, hdr, head, p->len, &v))
+		return -EINVAL;
+	iov[0] = (struct iovec){ &v, sizeof(v) };
+	iov[1] = (struct iovec){ hdr, head };
+	n = rest_of(p, head, iov + 2);
+	if (writev(b->tap, iov, (int)n + 2) >= 0)
+		return 0;
+	if (errno == EBADFD)
+		b->gone = true;
+	return -errno;
+}
+
+static unsigned vif_to_tap(struct bridge *b)
+{
+	int n = tandem_net_recv(b->q, b->rx, BATCH);
+
+	for (int i = 0; i < n; i++) {
+		if (tap_write(b, &b->rx[i]))
+			b->t->drops++;
+		if (i % DONE == DONE - 1)
+			tandem_net_done(b->q, &b->rx[i + 1 - (int)DONE], DONE);
+	}
+	if (n > 0)
+		tandem_net_done(b->q, &b->rx[n - n % (int)DONE], (unsigned)n % DONE);
+	return n > 0 ? (unsigned)n : 0;
+}
+
+/* ------------------------------------------------------------------ the loop */
+
+/* The vif changed: offloads, room, or it is gone. */
+static void changed(struct bridge *b)
+{
+	struct netfront_prog *p = b->t->p;
+	struct tandem_net_info i;
+	unsigned tso = TANDEM_NET_TSO4 | TANDEM_NET_TSO6;
+
+	if (tandem_net_error(p->net)) {
+		b->gone = true;
+		return;
+	}
+	if (!b->t->index)
+		(void)bridge_setup(p); /* it said what is wrong */
+	tandem_net_get_info(p->net, &i);
+	b->room = i.tx.active & tso ? GSO_ROOM : i.mtu + NETIF_ETH_HLEN + TAGS;
+	if (b->has_pkt) {
+		b->pkt.len = 0;
+		(void)tandem_net_commit(b->q, &b->pkt, 1);
+		b->has_pkt = false;
+	}
+}
+
+static void bridge_sleep(struct bridge *b)
+{
+	unsigned want = TANDEM_NET_RX | (b->no_room ? TANDEM_NET_TX : 0);
+	struct pollfd fds[3] = {
+		{ .fd = tandem_net_fd(b->q), .events = POLLIN },
+		{ .fd = b->t->p->stop_fd, .events = POLLIN },
+		{ .fd = b->no_room ? -1 : b->tap, .events = POLLIN },
+	};
+	int bits = tandem_net_arm(b->q, want);
+
+	if (bits & TANDEM_NET_CHANGED)
+		changed(b);
+	else if (!bits)
+		/* an error is a wake-up like any other */
+		(void)poll(fds, 3, -1);
+}
+
+/* Polls both sides while that pays. False: sleep. */
+static bool bridge_spin(struct bridge *b)
+{
+	unsigned want = TANDEM_NET_RX | (b->no_room ? TANDEM_NET_TX : 0);
+
+	adapt_idle(&b->adapt, adapt_clock());
+	for (unsigned i = 0; i < LOOKS_READ; i++) {
+		int bits = tandem_net_look(b->q, want);
+
+		if (bits & TANDEM_NET_CHANGED)
+			changed(b);
+		if (bits)
+			return true;
+		adapt_relax();
+	}
+	return adapt_spin(&b->adapt, adapt_clock());
+}
+
+static void bridge_loop(struct bridge *b)
+{
+	struct netfront_prog *p = b->t->p;
+
+	while (!atomic_load_explicit(&p->stop, memory_order_relaxed) && !b->gone) {
+		unsigned n = vif_to_tap(b) + tap_to_vif(b);
+
+		if (n) {
+			if (b->adapt.idle_since)
+				adapt_work(&b->adapt, adapt_clock());
+			continue;
+		}
+		if (b->adapt.max_ns == ADAPT_NEVER || !bridge_spin(b))
+			bridge_sleep(b);
+	}
+}
+
+void bridge_run(struct netfront_thread *t)
+{
+	struct netfront_prog *p = t->p;
+	struct bridge b = { .t = t, .q = t->q, .tap = p->fds[t->index] };
+	unsigned us = p->opts.poll_us;
+	int fd = tandem_net_fd(t->q);
+
+	adapt_init(&b.adapt, us == TANDEM_NET_POLL_NEVER    ? ADAPT_NEVER
+			     : us == TANDEM_NET_POLL_ALWAYS ? ADAPT_ALWAYS
+							    : us * UINT64_C(1000));
+	if (fd < 0) {
+		log_err("queue %u: %s", t->index, strerror(-fd));
+		atomic_store(&p->err, fd);
+		return;
+	}
+	changed(&b);
+	bridge_loop(&b);
+	if (b.gone)
+		atomic_store(&p->err, tandem_net_error(p->net) ? tandem_net_error(p->net)
+							       : -ENODEV);
+	if (b.has_pkt) {
+		b.pkt.len = 0;
+		(void)tandem_net_commit(b.q, &b.pkt, 1);
+	}
+}
