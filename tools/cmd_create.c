@@ -10,6 +10,7 @@
 #include "hv/proc/hvclient.h"
 #include "tools/cmd_block.h"
 #include "tools/cmd_domain.h"
+#include "tools/cmd_network.h"
 #include "tools/xlcfg.h"
 
 /* What a configuration says, checked. */
@@ -18,6 +19,8 @@ struct guest {
 	uint32_t domid; /* 0: any */
 	struct disk_spec *disks;
 	size_t ndisks;
+	struct vif_spec *vifs;
+	size_t nvifs;
 	char **exec; /* NULL, or as execvp() wants it */
 	char *words; /* what exec points into, if split here */
 };
@@ -27,6 +30,9 @@ static void guest_clear(struct guest *g)
 	for (size_t i = 0; i < g->ndisks; i++)
 		disk_spec_clear(&g->disks[i]);
 	free(g->disks);
+	for (size_t i = 0; i < g->nvifs; i++)
+		vif_spec_clear(&g->vifs[i]);
+	free(g->vifs);
 	free(g->exec);
 	free(g->words);
 }
@@ -137,6 +143,62 @@ static int take_disks(struct cli *c, struct guest *g, const struct xlcfg_value *
 	return 0;
 }
 
+static bool devid_given(const struct guest *g, uint32_t devid)
+{
+	for (size_t i = 0; i < g->nvifs; i++)
+		if (g->vifs[i].devid == devid)
+			return true;
+	return false;
+}
+
+/* Numbers that are not given: each the lowest that is left, as in xl the index. */
+static void number_vifs(struct guest *g)
+{
+	uint32_t next = 0;
+
+	for (size_t i = 0; i < g->nvifs; i++) {
+		if (g->vifs[i].devid != VIF_DEVID_NONE)
+			continue;
+		while (devid_given(g, next))
+			next++;
+		g->vifs[i].devid = next;
+	}
+}
+
+static int compare_vifs(struct cli *c, const struct vif_spec *a, const struct vif_spec *b)
+{
+	char mac[VIF_MAC_TEXT];
+
+	if (a->devid != VIF_DEVID_NONE && a->devid == b->devid)
+		return cli_fail(c, "vif: devid %u is given twice", a->devid);
+	if (a->has_mac && b->has_mac && !memcmp(a->mac, b->mac, sizeof(a->mac)))
+		return cli_fail(c, "vif: mac %s is given to two",
+				vif_mac_text(a->mac, mac));
+	return 0;
+}
+
+static int take_vifs(struct cli *c, struct guest *g, const struct xlcfg_value *v)
+{
+	if (!v->is_list)
+		return cli_fail(c, "vif is no list: vif=['VIF', ...] would be right");
+	g->vifs = calloc(v->n + 1, sizeof(*g->vifs));
+	if (!g->vifs)
+		return cli_fail(c, "out of memory");
+	for (size_t i = 0; i < v->n; i++) {
+		const char *s = v->items[i];
+		int status = cli_parse_vif(c, 1, &s, &g->vifs[i]);
+
+		if (!status)
+			g->nvifs++;
+		for (size_t k = 0; !status && k < i; k++)
+			status = compare_vifs(c, &g->vifs[k], &g->vifs[i]);
+		if (status)
+			return status;
+	}
+	number_vifs(g);
+	return 0;
+}
+
 static int take_exec(struct cli *c, struct guest *g, const struct xlcfg_value *v)
 {
 	size_t n = 0, max = v->is_list ? v->n : strlen(v->items[0]) / 2 + 1;
@@ -164,7 +226,7 @@ static const struct {
 	int (*take)(struct cli *c, struct guest *g, const struct xlcfg_value *v);
 } keys[] = {
 	{ "name", take_name },	{ "type", take_type }, { "domid", take_domid },
-	{ "disk", take_disks }, { "exec", take_exec },
+	{ "disk", take_disks }, { "vif", take_vifs },  { "exec", take_exec },
 };
 
 static int check_config(struct cli *c, const struct xlcfg *cfg, struct guest *g)
@@ -181,7 +243,7 @@ static int check_config(struct cli *c, const struct xlcfg *cfg, struct guest *g)
 			return cli_fail(
 				c,
 				"key '%.64s' is not supported: name, type, domid, "
-				"disk and exec are",
+				"disk, vif and exec are",
 				e->key);
 		status = keys[i].take(c, g, &e->value);
 		if (status)
@@ -240,6 +302,8 @@ static int build(struct cli *c, const struct guest *g)
 		return status;
 	for (size_t i = 0; !status && i < g->ndisks; i++)
 		status = cli_attach(c, &dom, &g->disks[i]);
+	for (size_t i = 0; !status && i < g->nvifs; i++)
+		status = cli_attach_vif(c, &dom, &g->vifs[i]);
 	if (!status && g->exec)
 		status = start_program(c, g, &dom, &program);
 	if (status) {

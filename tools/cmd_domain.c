@@ -14,7 +14,7 @@
 #include "tools/cmd_block.h"
 #include "tools/cmds.h"
 
-#define DISKS_MAX 1024
+#define DEVICES_MAX 1024
 
 /* ------------------------------------------- the program that is the domain */
 
@@ -120,22 +120,22 @@ static int run_list(struct cli *c)
 
 /* ------------------------------------------------------------------ destroy */
 
-struct disks {
-	struct dev_xs disk[DISKS_MAX];
-	bool used[DISKS_MAX]; /* a backend has looked at it, and may answer */
+struct devices {
+	struct dev_xs device[DEVICES_MAX];
+	bool used[DEVICES_MAX]; /* a backend has looked at it, and may answer */
 	unsigned n;
 };
 
-static int note_disk(struct cli *c, struct dev_xs *d, bool served, void *arg)
+static int note_device(struct cli *c, struct dev_xs *d, bool served, void *arg)
 {
-	struct disks *disks = arg;
+	struct devices *devices = arg;
 	bool used = served && dev_xs_state(d) != XenbusStateInitialising;
 
 	(void)c;
-	if (!served || disks->n == DISKS_MAX || dev_xs_close(d))
+	if (!served || devices->n == DEVICES_MAX || dev_xs_close(d))
 		return 0;
-	disks->used[disks->n] = used;
-	disks->disk[disks->n++] = *d;
+	devices->used[devices->n] = used;
+	devices->device[devices->n++] = *d;
 	return 0;
 }
 
@@ -148,42 +148,45 @@ static bool closed(const struct dev_xs *d, void *arg)
 }
 
 /* The backends' halves: given a moment to let go, then removed. */
-static void remove_disks(struct cli *c, struct disks *disks)
+static void remove_devices(struct cli *c, struct devices *devices)
 {
 	uint32_t wait_ms = 3000;
 
-	for (unsigned i = 0; i < disks->n; i++) {
+	for (unsigned i = 0; i < devices->n; i++) {
 		int err;
 
-		/* one backend that does not answer is waited for, not each disk */
-		if (disks->used[i] && dev_xs_wait(&disks->disk[i], wait_ms, closed, NULL))
+		/* one backend that does not answer is waited for, not each device */
+		if (devices->used[i] &&
+		    dev_xs_wait(&devices->device[i], wait_ms, closed, NULL))
 			wait_ms = 0;
-		err = dev_xs_remove(&disks->disk[i]);
+		err = dev_xs_remove(&devices->device[i]);
 		if (err && err != -ENOTCONN)
-			cli_warn(c, "%s: %s", disks->disk[i].be_path, cli_strerror(err));
+			cli_warn(c, "%s: %s", devices->device[i].be_path,
+				 cli_strerror(err));
 	}
 }
 
 int domain_destroy(struct cli *c, const struct cli_domain *dom)
 {
 	struct hvcall call = { .op = HVCALL_DOMAIN_DESTROY, .domid = dom->id };
-	struct disks *disks = calloc(1, sizeof(*disks));
+	struct devices *devices = calloc(1, sizeof(*devices));
 	struct spawned program;
 	struct hvreply reply;
 	int err, has_program = !read_record(c, dom->id, &program);
 
-	if (!disks)
+	if (!devices)
 		return -ENOMEM;
-	(void)cli_each_dev(c, dom, "vbd", note_disk,
-			   disks); /* what is not found is gone */
+	/* what is not found is gone */
+	(void)cli_each_dev(c, dom, "vbd", note_device, devices);
+	(void)cli_each_dev(c, dom, "vif", note_device, devices);
 	err = hvclient_call(c->hv, &call, &reply, NULL, NULL);
 	if (!err) {
-		remove_disks(c, disks);
+		remove_devices(c, devices);
 		if (has_program)
 			(void)spawn_end(&program); /* -ESRCH: it has ended */
 		forget_record(c, dom->id);
 	}
-	free(disks);
+	free(devices);
 	return err;
 }
 
@@ -234,7 +237,7 @@ static const struct argp_option json_option[] = {
 
 static const struct argp_option create_options[] = {
 	{ "json", CLI_JSON, NULL, 0, "print the new domain as JSON", 0 },
-	{ "wait", CLI_WAIT, "SECONDS", 0, "wait so long for each disk's backend (10)",
+	{ "wait", CLI_WAIT, "SECONDS", 0, "wait so long for each device's backend (10)",
 	  0 },
 	{ 0 },
 };
@@ -244,10 +247,9 @@ const struct verb verbs_domain[] = {
 	  .args = "NAME|FILE.cfg [KEY=VALUE...]",
 	  .summary = "create a domain",
 	  .doc = "FILE.cfg is in xl.cfg's syntax with the keys name, type (\"proc\"), "
-		 "domid, disk (a list of disk strings) and exec (the program that runs "
-		 "as the domain). KEY=VALUE arguments come after the file's lines, in "
-		 "the "
-		 "same syntax.",
+		 "domid, disk (a list of disk strings), vif (a list of vif strings) and "
+		 "exec (the program that runs as the domain). KEY=VALUE arguments come "
+		 "after the file's lines, in the same syntax.",
 	  .options = create_options,
 	  .min_args = 1,
 	  .max_args = CLI_ANY_ARGS,
@@ -260,7 +262,8 @@ const struct verb verbs_domain[] = {
 	{ .name = "destroy",
 	  .args = "DOM",
 	  .summary = "end a domain at once",
-	  .doc = "Its connections end, its disks go, and a program that tandem create "
+	  .doc = "Its connections end, its disks and vifs go, and a program that tandem "
+		 "create "
 		 "started is ended.",
 	  .min_args = 1,
 	  .max_args = 1,

@@ -11,15 +11,15 @@
 #include "tools/cmds.h"
 
 struct counts {
-	unsigned domains, connections, disks;
+	unsigned domains, connections, disks, vifs;
 };
 
-static int count_disk(struct cli *c, struct dev_xs *d, bool served, void *arg)
+static int count_one(struct cli *c, struct dev_xs *d, bool served, void *arg)
 {
 	(void)c;
 	(void)d;
 	(void)served;
-	((struct counts *)arg)->disks++;
+	++*(unsigned *)arg;
 	return 0;
 }
 
@@ -32,7 +32,9 @@ static int count_all(struct cli *c, struct counts *n)
 	while (!status && !(err = cli_next_domain(c, from, &dom))) {
 		n->domains++;
 		n->connections += dom.connections;
-		status = cli_each_dev(c, &dom, "vbd", count_disk, n);
+		status = cli_each_dev(c, &dom, "vbd", count_one, &n->disks);
+		if (!status)
+			status = cli_each_dev(c, &dom, "vif", count_one, &n->vifs);
 		from = dom.id + 1u;
 	}
 	if (status < 0)
@@ -56,23 +58,23 @@ static int run_info(struct cli *c)
 	if (status)
 		return status;
 	if (c->json)
-		return cli_print_json(c, json_pack("{s:s, s:i, s:o, s:o, s:i, s:i, s:i}",
-						   "version", TANDEM_VERSION, "protocol",
-						   (int)HVCALL_VERSION, "directory",
-						   cli_json_str(dir), "xenstored_path",
-						   cli_json_str(xs), "domains",
-						   (int)n.domains, "connections",
-						   (int)n.connections, "disks",
-						   (int)n.disks));
+		return cli_print_json(
+			c, json_pack("{s:s, s:i, s:o, s:o, s:i, s:i, s:i, s:i}",
+				     "version", TANDEM_VERSION, "protocol",
+				     (int)HVCALL_VERSION, "directory", cli_json_str(dir),
+				     "xenstored_path", cli_json_str(xs), "domains",
+				     (int)n.domains, "connections", (int)n.connections,
+				     "disks", (int)n.disks, "vifs", (int)n.vifs));
 	printf("version         %s\n"
 	       "protocol        %u\n"
 	       "directory       %s\n"
 	       "XENSTORED_PATH  %s\n"
 	       "domains         %u\n"
 	       "connections     %u\n"
-	       "disks           %u\n",
-	       TANDEM_VERSION, HVCALL_VERSION, dir, xs, n.domains, n.connections,
-	       n.disks);
+	       "disks           %u\n"
+	       "vifs            %u\n",
+	       TANDEM_VERSION, HVCALL_VERSION, dir, xs, n.domains, n.connections, n.disks,
+	       n.vifs);
 	return 0;
 }
 

@@ -14,6 +14,8 @@
 #include "ringproto/xenbus.h"
 #include "tools/cli.h"
 
+#define TRANSACTION_TRIES 1000
+
 void dev_xs_init(struct dev_xs *d, struct plat *p, const char *type, domid_t frontend,
 		 domid_t backend, uint32_t devid)
 {
@@ -98,7 +100,7 @@ int dev_xs_transaction(struct plat *p, int (*fn)(xenstore_tx_t tx, void *arg), v
 	xenstore_tx_t tx;
 	int err;
 
-	do {
+	for (int tries = 0; tries < TRANSACTION_TRIES; tries++) {
 		err = xenstore_tx_start(p, &tx);
 		if (err)
 			return err;
@@ -109,8 +111,10 @@ int dev_xs_transaction(struct plat *p, int (*fn)(xenstore_tx_t tx, void *arg), v
 			return err;
 		}
 		err = xenstore_tx_end(p, tx, true);
-	} while (err == -EAGAIN);
-	return err;
+		if (err != -EAGAIN)
+			return err;
+	}
+	return -EAGAIN; /* some domain writes what fn reads without a pause */
 }
 
 void dev_xs_put(int *err, struct plat *p, xenstore_tx_t tx, const char *dir,

@@ -31,8 +31,8 @@ bool dev_xs_exists(const struct dev_xs *d, xenstore_tx_t tx);
 
 /* ------------------------------------------------------------------ writing */
 
-/* Runs fn in a transaction, again if somebody else was faster. What it returned;
- * what failed is not committed. */
+/* Runs fn in a transaction, again if somebody else was faster. What it returned
+ * (what failed is not committed); -EAGAIN: somebody always was. */
 int dev_xs_transaction(struct plat *p, int (*fn)(xenstore_tx_t tx, void *arg), void *arg);
 
 /* A new directory: its owner writes it, the other end reads it. */

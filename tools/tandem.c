@@ -19,9 +19,9 @@ static const struct verb verbs_image[] = {
 	{ 0 },
 };
 
-const struct verb *const verb_groups[] = { verbs_domain, verbs_block, verbs_image,
-					   verbs_export, verbs_xs,    verbs_info,
-					   NULL };
+const struct verb *const verb_groups[] = { verbs_domain, verbs_block,  verbs_network,
+					   verbs_image,	 verbs_export, verbs_xs,
+					   verbs_info,	 NULL };
 
 static void usage_error(struct cli *c, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -208,7 +208,8 @@ static void print_overview(const char *family)
 
 	printf("Usage: tandem [--dir=DIR] %s [ARGUMENT...]\n"
 	       "       tandem VERB --help\n\n"
-	       "Domains, virtual disks and xenstore of a tandem-hvd.\n\n",
+	       "Domains, their virtual disks and networks, and xenstore of a "
+	       "tandem-hvd.\n\n",
 	       family ? family : "VERB");
 	for (const struct verb *const *g = verb_groups; *g; g++)
 		for (const struct verb *v = *g; v->name; v++)

@@ -143,7 +143,7 @@ static int set_rate(struct vif_scan *s, const struct vif_key *k, const char *val
 	(void)k;
 	if (err)
 		return vif_why(s, -EINVAL, "rate '%.80s' is %s: " VIF_RATE_WANT, value,
-			       err == -ERANGE ? "too large" : "no rate above 0");
+			       err == -ERANGE ? "too large" : "no rate");
 	if (was->usec && (was->usec != r.usec || was->bytes != r.bytes))
 		return vif_why(s, -EINVAL,
 			       "rate given twice, not the same: '%.80s' is "

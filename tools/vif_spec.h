@@ -82,8 +82,8 @@ int vif_rate_parse(const char *s, struct vif_rate *rate);
 /* As in the `rate` key: "BYTES,USEC". buf: VIF_RATE_TEXT bytes. */
 const char *vif_rate_text(const struct vif_rate *rate, char *buf);
 /* What a rate that vif_rate_parse() refuses should have been. */
-#define VIF_RATE_WANT                                                         \
-	"a number from 1 to 4294967295 with B, KB, MB, GB, b, Kb, Mb or Gb, " \
-	"then /s, then @ and an interval or not, such as 10Mb/s or 1MB/s@20ms"
+#define VIF_RATE_WANT                                                                \
+	"a number above 0 with B, KB, MB, GB, b, Kb, Mb or Gb, then /s, then @ and " \
+	"an interval or not, such as 10Mb/s or 1MB/s@20ms, would be right"
 
 #endif
