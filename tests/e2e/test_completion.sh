@@ -57,6 +57,20 @@ is "disk values" "vdev=xvdc,format=zstd" \
 is "backends" "vdev=xvdc,backend=drv0" \
 	"$(completes block-attach guest0 vdev=xvdc,backend=d)"
 is "target= takes the rest" "" "$(completes block-attach guest0 vdev=xvdc,target=/a,se)"
+ok tandem network-attach --wait 0 guest1
+ok tandem network-attach --wait 0 guest1
+is "network verbs" "network-attach network-detach network-list network-rate" \
+	"$(completes network)"
+is "vifs' domains" "guest0 guest1" "$(completes network-attach g)"
+is "vifs" "0 1" "$(completes network-detach guest1 '')"
+is "vifs behind an option" "0 1" "$(completes network-rate --wait 3 guest1 '')"
+is "vif keys" "bridge=" "$(completes network-attach guest0 br)"
+is "vif keys behind a comma" "mac=00:16:3e:01:02:03,mtu=" \
+	"$(completes network-attach guest0 mac=00:16:3e:01:02:03,mt)"
+is "vif values" "queues=2,port=packet: queues=2,port=pcap:/" \
+	"$(completes network-attach guest0 queues=2,port=p)"
+is "vif backends" "backend=drv0" "$(completes network-attach guest0 backend=d)"
+is "switches" "isolated=0 isolated=1" "$(completes network-attach guest0 isolated=)"
 dir=$TANDEM_DIR
 export TANDEM_DIR=/nonexistent
 is "--dir" "guest0 guest1" "$(completes --dir="$dir" destroy g)"

@@ -60,5 +60,14 @@ for key in $keys; do
 	[[ $page =~ (^|[ ])"$key"($|[ =,;]) ]] || fail "tandem-disk.5: no $key"
 done
 
+# Every key of the vif syntax is in tandem-network(5).
+page=$(shown tandem-network.5)
+keys=$(sed -nE 's/^\t(STRING|NUMBER|BOOL|OTHER|NOT_SUPPORTED)\(([a-z]+).*/\2/p' \
+	"$pages/../../tools/vif_spec.c")
+[ "$(wc -w <<<"$keys")" -ge 20 ] || fail "keys not found: $keys"
+for key in $keys; do
+	[[ $page =~ (^|[ ])"$key"($|[ =,;]) ]] || fail "tandem-network.5: no $key"
+done
+
 echo "$failures failed"
 exit $((failures > 0))
