@@ -7,7 +7,9 @@
 
 /* The one worker, made new. */
 struct worker *fuzz_worker(void);
-/* One round of it. */
-void fuzz_worker_round(void);
+/* As it is. */
+struct worker *fuzz_worker_get(void);
+/* One round of it; how much its clients did, or have to do still. */
+int fuzz_worker_round(void);
 
 #endif

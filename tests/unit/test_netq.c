@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/* A queue of netback, round by round: what one round may do, and what not. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/lib/netqsim.h"
+
+#define MORE 20000 /* requests that a guest adds while it is served */
+
+static struct memhv *hv;
+static struct plat *be;
+static struct netqsim sim;
+
+static void start(const struct netqsim_config *c)
+{
+	netqsim_start(&sim, hv, be, 2, c);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	hv = memhv_new();
+	(void)fuzz_worker();
+	return memplat_open(hv, 1, &be);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	netqsim_check(&sim);
+	netqsim_stop(&sim);
+	assert_int_equal(memhv_mapped(hv), 0);
+	plat_close(be);
+	memhv_free(hv);
+	return 0;
+}
+
+/* ------------------------------------------------------------ bounded rounds */
+
+static unsigned more, maps;
+
+int __real_gnttab_map_refs(struct gnttab_mapper *m, const grant_ref_t *refs, uint32_t n,
+			   int prot, void **addrs);
+int __wrap_gnttab_map_refs(struct gnttab_mapper *m, const grant_ref_t *refs, uint32_t n,
+			   int prot, void **addrs);
+
+/* A guest that is as quick as the backend: while a page is looked for it shows
+ * another request. */
+int __wrap_gnttab_map_refs(struct gnttab_mapper *m, const grant_ref_t *refs, uint32_t n,
+			   int prot, void **addrs)
+{
+	maps++;
+	if (more) {
+		struct ring_shared *s =
+			prot == GNTTAB_WRITE ? sim.rx.r.shared : sim.tx.r.shared;
+
+		more--;
+		atomic_fetch_add(&s->req_prod, 1);
+	}
+	return __real_gnttab_map_refs(m, refs, n, prot, addrs);
+}
+
+/* TX requests without end. */
+static void test_tx_round_is_bounded(void **state)
+{
+	(void)state;
+	start(&(struct netqsim_config){ .sg = true });
+	for (uint32_t i = 0; i < NETIF_RING_SLOTS; i++) {
+		struct netif_tx_request req = { .gref = sim.data->refs[0], .size = 60 };
+
+		memcpy(ring_slot(&sim.tx.r, i), &req, sizeof(req));
+	}
+	atomic_store(&sim.tx.r.shared->req_prod, 100);
+	maps = 0;
+	more = MORE;
+	assert_true(fuzz_worker_round() > 0);
+	assert_in_range(maps, 1, NETDRV_BATCH);
+	more = 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+		T(test_tx_round_is_bounded), #undef T
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
