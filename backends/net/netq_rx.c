@@ -266,17 +266,15 @@ static int rx_starve(struct netq *q)
 int netq_rx_run(struct netq *q)
 {
 	struct netbuf b;
-	int err, got, n = 0;
+	int room = 1, got, n = 0;
 	bool own;
 
 	if (q->pq->dev->info.no_recv && !q->cfg.inbox)
 		return 0;
 	while (n < (int)NETDRV_BATCH) {
-		err = rx_room(q);
-		if (err < 0)
-			return err;
-		if (!err)
-			return n + rx_starve(q);
+		room = rx_room(q);
+		if (room <= 0)
+			break;
 		q->starving = q->stalled = false;
 		rx_offer(q, &b);
 		got = rx_next(q, &b, &own);
@@ -292,7 +290,9 @@ int netq_rx_run(struct netq *q)
 	}
 	if (n)
 		worker_flush_later(q->worker, &q->client);
-	return n;
+	if (room < 0)
+		return room;
+	return room ? n : n + rx_starve(q);
 }
 
 void netq_rx_drop(struct netq *q)

@@ -82,11 +82,34 @@ static void test_tx_round_is_bounded(void **state)
 	more = 0;
 }
 
+/* --------------------------------------------------------------------- RX */
+
+/* The round that uses up the guest's room shows what it put there: the guest
+ * would wait for it before it gives more. */
+static void test_rx_last_room_is_shown(void **state)
+{
+	static const struct netif_meta m;
+
+	(void)state;
+	start(&(struct netqsim_config){ .sg = false });
+	for (int i = 0; i < 5; i++) {
+		netqsim_post(&sim, 0);
+		assert_true(netqsim_feed(&sim, &m, 60));
+		assert_true(netqsim_feed(&sim, &m, 60));
+		(void)fuzz_worker_round();
+		netqsim_post(&sim, 0);
+		(void)fuzz_worker_round();
+		assert_int_equal(ring_front_avail(&sim.rx), 2 * (i + 1));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-		T(test_tx_round_is_bounded), #undef T
+		T(test_tx_round_is_bounded),
+		T(test_rx_last_room_is_shown),
+#undef T
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
