@@ -15,6 +15,9 @@
 #include "backends/net/netq.h"
 
 #define RX_TAKE 64 /* requests that are taken at once */
+#define RX_ROUND                                                              \
+	NETIF_RING_SLOTS /* and in a round: the guest may show more meanwhile \
+			  */
 
 static struct netq_rxreq *rx_at(struct netq *q, uint32_t i)
 {
@@ -76,10 +79,11 @@ static void rx_error(struct netq *q)
 
 /*
  * Room for a packet in the oldest rx_need requests: 1; 0, the guest has none;
- * -EPROTO. A page that cannot be written takes those before it along: there is
- * no packet that would fit in between.
+ * -EAGAIN, *left is used up: look in the next round; -EPROTO. A page that cannot
+ * be written takes those before it along: there is no packet that would fit in
+ * between.
  */
-static int rx_room(struct netq *q)
+static int rx_room(struct netq *q, int *left)
 {
 	int avail;
 
@@ -87,9 +91,12 @@ static int rx_room(struct netq *q)
 		avail = ring_back_avail(&q->rx);
 		if (avail <= 0)
 			return avail;
+		if (!*left)
+			return -EAGAIN;
 		if (avail > RX_TAKE)
 			avail = RX_TAKE;
-		while (avail-- && q->rx_tail - q->rx_head < NETQ_RX_AHEAD) {
+		for (; avail && *left && q->rx_tail - q->rx_head < NETQ_RX_AHEAD;
+		     avail--, --*left) {
 			rx_take(q);
 			if (rx_at(q, q->rx_tail - 1)->addr)
 				continue;
@@ -266,13 +273,13 @@ static int rx_starve(struct netq *q)
 int netq_rx_run(struct netq *q)
 {
 	struct netbuf b;
-	int room = 1, got, n = 0;
+	int room = 1, got, n = 0, left = RX_ROUND;
 	bool own;
 
 	if (q->pq->dev->info.no_recv && !q->cfg.inbox)
 		return 0;
 	while (n < (int)NETDRV_BATCH) {
-		room = rx_room(q);
+		room = rx_room(q, &left);
 		if (room <= 0)
 			break;
 		q->starving = q->stalled = false;
@@ -290,6 +297,8 @@ int netq_rx_run(struct netq *q)
 	}
 	if (n)
 		worker_flush_later(q->worker, &q->client);
+	if (room == -EAGAIN)
+		return n + 1;
 	if (room < 0)
 		return room;
 	return room ? n : n + rx_starve(q);

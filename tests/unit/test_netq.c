@@ -64,6 +64,50 @@ int __wrap_gnttab_map_refs(struct gnttab_mapper *m, const grant_ref_t *refs, uin
 	return __real_gnttab_map_refs(m, refs, n, prot, addrs);
 }
 
+/* RX requests without a page behind them, without end. */
+static void test_rx_round_is_bounded(void **state)
+{
+	static const struct netif_meta m;
+
+	(void)state;
+	start(&(struct netqsim_config){ .sg = true, .mtu = 9000 });
+	for (uint32_t i = 0; i < NETIF_RING_SLOTS; i++)
+		memset(ring_slot(&sim.rx.r, i), 0xff, NETIF_RX_SLOT_SIZE);
+	atomic_store(&sim.rx.r.shared->req_prod, NETIF_RING_SLOTS / 2);
+	assert_true(netqsim_feed(&sim, &m, 1500));
+	maps = 0;
+	more = MORE;
+	assert_true(fuzz_worker_round() > 0);
+	assert_in_range(maps, 1, NETIF_RING_SLOTS);
+	assert_false(sim.broken);
+	more = 0;
+	while (fuzz_worker_round())
+		assert_in_range(maps, 1, MORE);
+	assert_true(sim.q->starving);
+}
+
+/* The same with pages that are good one time of two: never room for a packet. */
+static void test_rx_round_without_room(void **state)
+{
+	static const struct netif_meta m;
+
+	(void)state;
+	start(&(struct netqsim_config){ .sg = true, .mtu = 9000 });
+	for (uint32_t i = 0; i < NETIF_RING_SLOTS; i++) {
+		struct netif_rx_request req = { .id = (uint16_t)i,
+						.gref = i & 1 ? sim.data->refs[0] : 0 };
+
+		memcpy(ring_slot(&sim.rx.r, i), &req, sizeof(req));
+	}
+	atomic_store(&sim.rx.r.shared->req_prod, NETIF_RING_SLOTS / 2);
+	assert_true(netqsim_feed(&sim, &m, 1500));
+	maps = 0;
+	more = MORE;
+	assert_true(fuzz_worker_round() > 0);
+	assert_in_range(maps, 1, NETIF_RING_SLOTS);
+	more = 0;
+}
+
 /* TX requests without end. */
 static void test_tx_round_is_bounded(void **state)
 {
@@ -107,6 +151,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+		T(test_rx_round_is_bounded),
+		T(test_rx_round_without_room),
 		T(test_tx_round_is_bounded),
 		T(test_rx_last_room_is_shown),
 #undef T
