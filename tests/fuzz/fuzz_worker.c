@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A worker without a thread or an io_uring, for fuzzing queues and ports: calls
- * run at once, SQEs go nowhere, the fuzz target runs the clients itself.
+ * A worker without a thread or an io_uring, for fuzzing queues and ports: calls run at
+ * once, SQEs go nowhere, the fuzz target runs the clients itself.
  */
 #include "tests/fuzz/fuzz_worker.h"
 
@@ -10,7 +10,7 @@
 
 struct worker {
 	uint64_t now;
-	struct worker_client *client, *flush;
+	struct worker_client *clients, *flush;
 };
 
 static struct worker the_worker;
@@ -22,20 +22,31 @@ struct worker *fuzz_worker(void)
 	return &the_worker;
 }
 
-void fuzz_worker_round(void)
+struct worker *fuzz_worker_get(void)
 {
-	struct worker_client *c;
+	return &the_worker;
+}
+
+int fuzz_worker_round(void)
+{
+	struct worker_client *c, *next;
+	int work = 0;
 
 	the_worker.now += 50000000u;
-	if (the_worker.client)
-		the_worker.client->run(the_worker.client);
+	for (c = the_worker.clients; c; c = next) {
+		next = c->next;
+		work += c->run(c);
+	}
 	while ((c = the_worker.flush)) {
-		the_worker.flush = NULL;
+		the_worker.flush = c->flush_next;
 		c->flushing = false;
 		c->flush(c);
 	}
-	if (the_worker.client)
-		(void)the_worker.client->arm(the_worker.client);
+	for (c = the_worker.clients; c; c = next) {
+		next = c->next;
+		work += c->arm(c);
+	}
+	return work;
 }
 
 uint64_t worker_now(const struct worker *w)
@@ -55,13 +66,24 @@ struct io_uring_sqe *worker_sqe(struct worker *w, struct worker_op *op)
 void worker_client_add(struct worker *w, struct worker_client *c)
 {
 	c->active = true;
-	w->client = c;
+	c->next = w->clients;
+	w->clients = c;
+}
+
+static void unlink_client(struct worker_client **p, struct worker_client *c, bool flush)
+{
+	while (*p && *p != c)
+		p = flush ? &(*p)->flush_next : &(*p)->next;
+	if (*p)
+		*p = flush ? c->flush_next : c->next;
 }
 
 void worker_client_remove(struct worker *w, struct worker_client *c)
 {
-	(void)c;
-	w->client = w->flush = NULL;
+	unlink_client(&w->clients, c, false);
+	if (c->flushing)
+		unlink_client(&w->flush, c, true);
+	c->flushing = false;
 }
 
 void worker_client_wake(struct worker *w, struct worker_client *c)
@@ -72,7 +94,10 @@ void worker_client_wake(struct worker *w, struct worker_client *c)
 
 void worker_flush_later(struct worker *w, struct worker_client *c)
 {
+	if (c->flushing)
+		return;
 	c->flushing = true;
+	c->flush_next = w->flush;
 	w->flush = c;
 }
 
