@@ -156,6 +156,7 @@ static void rx_deliver(struct netq *q, const struct netbuf *b)
 	struct netif_pkt p;
 
 	p.meta = b->meta;
+	p.meta.hash_alg = 0; /* another guest's, which this one did not ask for */
 	p.size = len;
 	slots = (len + NETIF_PAGE_SIZE - 1) / NETIF_PAGE_SIZE;
 	p.nr_slots = (uint16_t)slots;
@@ -216,7 +217,8 @@ static void rx_packet(struct netq *q, struct netbuf *b, bool own)
 {
 	size_t hdr = b->len < NETBUF_HDR ? b->len : NETBUF_HDR;
 
-	if (b->len < NETIF_ETH_HLEN)
+	/* a large segment's extra needs the room that was left for it */
+	if (b->len < NETIF_ETH_HLEN || (b->meta.gso_type && !q->rx_reserve))
 		netq_count(q, NETQ_RX_ERRORS, 1);
 	else if (!netguard_wants(q->cfg.guard, q->rx_hdr, hdr))
 		netq_count(q, NETQ_RX_FILTERED, 1);

@@ -147,14 +147,52 @@ static void test_rx_last_room_is_shown(void **state)
 	}
 }
 
+/* A hash that another guest gave its packet, which this one did not ask for:
+ * there is no request for it to be told in. */
+static void test_rx_hash_of_another_guest(void **state)
+{
+	const struct netif_meta m = { .hash_alg = XEN_NETIF_CTRL_HASH_ALGORITHM_TOEPLITZ,
+				      .hash_type = 1,
+				      .hash = 0x12345678 };
+	struct netif_pkt p;
+	int avail;
+
+	(void)state;
+	start(&(struct netqsim_config){ .sg = false });
+	netqsim_post(&sim, 0);
+	assert_true(netqsim_feed(&sim, &m, 60));
+	(void)fuzz_worker_round();
+	avail = ring_front_avail(&sim.rx);
+	assert_int_equal(avail, 1);
+	assert_int_equal(netif_rx_take(&sim.rx, &avail, &p), 0);
+	assert_int_equal(p.size, 60);
+	assert_int_equal(p.meta.hash_alg, 0);
+}
+
+/* Nor is there one for a large segment that the guest cannot take. */
+static void test_rx_large_for_a_small_guest(void **state)
+{
+	const struct netif_meta m = { .csum_blank = true,
+				      .gso_type = XEN_NETIF_GSO_TYPE_TCPV4,
+				      .gso_size = 500 };
+
+	(void)state;
+	start(&(struct netqsim_config){ .sg = false });
+	netqsim_post(&sim, 0);
+	assert_true(netqsim_feed(&sim, &m, 1000));
+	(void)fuzz_worker_round();
+	netqsim_check(&sim);
+	assert_int_equal(ring_front_avail(&sim.rx), 0);
+	assert_int_equal(atomic_load(&sim.q->count[NETQ_RX_ERRORS]), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-		T(test_rx_round_is_bounded),
-		T(test_rx_round_without_room),
-		T(test_tx_round_is_bounded),
-		T(test_rx_last_room_is_shown),
+		T(test_rx_round_is_bounded),	  T(test_rx_round_without_room),
+		T(test_tx_round_is_bounded),	  T(test_rx_last_room_is_shown),
+		T(test_rx_hash_of_another_guest), T(test_rx_large_for_a_small_guest),
 #undef T
 	};
 
