@@ -63,6 +63,18 @@ struct io_uring_sqe *worker_sqe(struct worker *w, struct worker_op *op)
 	return &sqe;
 }
 
+struct io_uring_sqe *worker_sqe_held(struct worker *w, struct worker_op *op)
+{
+	return worker_sqe(w, op);
+}
+
+unsigned worker_send_held(struct worker *w, unsigned n)
+{
+	(void)w;
+	(void)n;
+	return 0;
+}
+
 void worker_client_add(struct worker *w, struct worker_client *c)
 {
 	c->active = true;
