@@ -19,7 +19,7 @@ struct backend {
 	struct xenbus *bus;
 	struct worker *worker[BACKEND_MAX_WORKERS];
 	uint32_t nr_workers, next_worker;
-	bool closing;
+	bool running, closing;
 	int kick_fd;
 	struct evsource *kick_source;
 	void (*lost)(void *arg);
@@ -111,6 +111,10 @@ int backend_start(struct backend *be)
 		if (err)
 			return err;
 	}
+	be->running = true;
+	err = be->drv->started ? be->drv->started(be) : 0;
+	if (err)
+		return err;
 	drv.type = be->drv->type;
 	drv.arg = be;
 	return xenbus_new(be->plat, be->loop, &drv, backend_lost, &be->bus);
@@ -180,6 +184,8 @@ void backend_free(struct backend *be)
 	while (be->bus && (d = xenbus_first(be->bus)))
 		device_destroy((struct device *)d);
 	xenbus_free(be->bus);
+	if (be->running && be->drv->ending)
+		be->drv->ending(be);
 	for (uint32_t i = 0; i < be->nr_workers; i++)
 		worker_free(be->worker[i]);
 	if (be->kick_source)

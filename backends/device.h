@@ -46,7 +46,7 @@ struct device {			 /* first member of a kind's own struct */
 struct device_driver {
 	const char *type; /* in xenstore: "vbd", "vif" */
 	size_t size;	  /* of the kind's struct */
-	/* All required but for the last two. Errors are told by xenbus_error(). */
+	/* All required but for the last four. Errors are told by xenbus_error(). */
 
 	/* Opens what the toolstack named and publishes limits, before InitWait. */
 	int (*open)(struct device *d);
@@ -67,6 +67,10 @@ struct device_driver {
 	void (*disconnected)(struct device *d);
 	/* A worker kicked; queues may have news for the kind. */
 	void (*wake)(struct device *d);
+	/* Of the backend as a whole: its workers run and it has no device, yet or any
+	 * more. */
+	int (*started)(struct backend *be);
+	void (*ending)(struct backend *be);
 };
 
 /* Looks at what the workers said, then at the states. May free the device. */

@@ -16,8 +16,7 @@ unsigned worker_send_held(struct worker *w, unsigned n)
 		left = n;
 	/* the kernel is short of memory: what it has not seen becomes nothing */
 	for (unsigned i = 1; i <= left; i++) {
-		struct io_uring_sqe *sqe =
-			&sq->sqes[(sq->sqe_tail - i) & sq->ring_mask];
+		struct io_uring_sqe *sqe = &sq->sqes[(sq->sqe_tail - i) & sq->ring_mask];
 
 		io_uring_prep_nop(sqe);
 		io_uring_sqe_set_data(sqe, NULL);

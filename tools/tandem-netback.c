@@ -10,18 +10,27 @@
 
 const char *argp_program_version = "tandem-netback " TANDEM_VERSION;
 
+#define MAX_SWITCHES 64
+
 struct options {
 	struct serve_options serve;
 	struct netback_config cfg;
+	const char *switches[MAX_SWITCHES];
 };
 
 enum {
 	OPT_QUEUES = 512,
 	OPT_STALL,
+	OPT_SWITCH,
 };
 
 static const struct argp_option option_table[] = {
 	{ "max-queues", OPT_QUEUES, "N", 0, "queues a vif may have, 1..16 (8)", 0 },
+	{ "switch", OPT_SWITCH, "NAME[,OPTION...]", 0,
+	  "have a switch of that name, a bridge for vifs; options: "
+	  "uplink=DRIVER:TARGET[;key=value...] (may be given again), ageing=SECONDS, "
+	  "mtu=BYTES",
+	  0 },
 	{ "stall-ms", OPT_STALL, "N", 0,
 	  "drop what comes for a guest that has had no room for so long (60000)", 0 },
 	{ 0 },
@@ -40,6 +49,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_STALL:
 		o->cfg.stall_ns = serve_number(state, arg, 3600000) * 1000000ull;
+		break;
+	case OPT_SWITCH:
+		if (o->cfg.nr_switches == MAX_SWITCHES)
+			argp_error(state, "--switch: at most %d times", MAX_SWITCHES);
+		o->switches[o->cfg.nr_switches++] = arg;
+		o->cfg.switches = o->switches;
 		break;
 	case ARGP_KEY_END:
 		if (!o->cfg.max_queues)

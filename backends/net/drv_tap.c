@@ -95,6 +95,12 @@ static int tap_configure(struct netdrv_params *p, char **why)
 	return err;
 }
 
+/* "tap:NAME", or the vif's name. */
+static const char *tap_name(const struct netdrv_params *p)
+{
+	return p->target ? p->target : p->ifname;
+}
+
 static int tap_open_files(struct netdrv_params *p, char **why)
 {
 	unsigned n = p->queues < 1 ? 1 : p->queues;
@@ -102,10 +108,10 @@ static int tap_open_files(struct netdrv_params *p, char **why)
 
 	if (n > NETDRV_MAX_FDS)
 		n = NETDRV_MAX_FDS;
-	err = tap_open(p->ifname, n, p->fds, p->made);
+	err = tap_open(tap_name(p), n, p->fds, p->made);
 	if (err) {
-		*why = netdrv_why("vifname=%s: %s", p->ifname ? p->ifname : "",
-				  tap_strerror(err));
+		*why = netdrv_why("%s=%s: %s", p->target ? "tap" : "vifname",
+				  tap_name(p) ? tap_name(p) : "", tap_strerror(err));
 		return err;
 	}
 	p->nfds = (int)n;
@@ -130,10 +136,8 @@ static int tap_port_open(const struct netdrv_params *p, struct netdrv **dev, cha
 	struct tap_port *t;
 	int err = 0;
 
-	if (p->target || p->options) {
-		*why = netdrv_why("%s: tap has no target and no options; its name is "
-				  "vifname=",
-				  p->target ? p->target : p->options);
+	if (p->options) {
+		*why = netdrv_why("%s: tap has no options", p->options);
 		return -EINVAL;
 	}
 	if (p->nfds < 1 || p->nfds > NETDRV_MAX_FDS)

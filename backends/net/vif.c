@@ -8,7 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backends/net/netswitches.h"
 #include "hv/base/cleanup.h"
+#include "hv/base/log.h"
 
 #define VIF_INBOX_BYTES	  (1u << 20)
 #define VIF_INBOX_PACKETS 256u
@@ -229,6 +231,25 @@ static void vif_key(struct device *d, const char *name)
 		vif_change_rate(v);
 }
 
+static int vif_backend_started(struct backend *be)
+{
+	const struct netback_config *c = backend_arg(be);
+	cleanup_free char *why = NULL;
+	int err = netswitches_start(c->sw, be, &why);
+
+	if (why)
+		log_err("%s", why);
+	return err;
+}
+
+static void vif_backend_ending(struct backend *be)
+{
+	struct netback_config *c = backend_arg(be);
+
+	netswitches_free(c->sw);
+	c->sw = NULL;
+}
+
 static const struct device_driver vif_driver = {
 	.type = "vif",
 	.size = sizeof(struct vif),
@@ -240,13 +261,28 @@ static const struct device_driver vif_driver = {
 	.queue_free = vif_queue_free,
 	.key = vif_key,
 	.disconnected = vif_disconnected,
+	.started = vif_backend_started,
+	.ending = vif_backend_ending,
 };
 
 int netback_new(struct plat *p, struct evloop *loop, struct netback_config *cfg,
 		void (*lost)(void *arg), void *lost_arg, struct backend **be)
 {
+	cleanup_free char *why = NULL;
+	int err;
+
 	if (!cfg->max_queues || cfg->max_queues > NETBACK_MAX_QUEUES)
 		return -EINVAL;
 	cfg->loop = loop;
-	return backend_new(p, loop, &cfg->be, &vif_driver, cfg, lost, lost_arg, be);
+	err = netswitches_new(cfg, &cfg->sw, &why);
+	if (err) {
+		log_err("%s", why ? why : strerror(-err));
+		return err;
+	}
+	err = backend_new(p, loop, &cfg->be, &vif_driver, cfg, lost, lost_arg, be);
+	if (err) {
+		netswitches_free(cfg->sw);
+		cfg->sw = NULL;
+	}
+	return err;
 }

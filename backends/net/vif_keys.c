@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backends/net/switch.h"
 #include "backends/net/vif.h"
 #include "hv/base/cleanup.h"
 #include "hv/base/num.h"
@@ -37,10 +38,42 @@ static int vif_read_mac(struct vif *v, uint8_t *mac)
 	return 0;
 }
 
-/* Which driver? The one named, or what `bridge` is here. */
-static const char *vif_driver_name(const struct netdrv_params *p)
+/* A switch of ours of the name `bridge`, or a bridge of the kernel's. */
+static bool vif_bridge_is_switch(const char *bridge)
 {
-	return p->bridge ? "tap" : "sink";
+	cleanup_free char *why = NULL;
+
+	return bridge && switch_find(bridge, &why);
+}
+
+/* The driver, if none is named, and what a switch's port is told besides. */
+static int vif_choose_port(struct vif *v, struct netdrv_params *p)
+{
+	cleanup_free char *vlan = xenbus_get(&v->dev.xb, "vlan");
+	cleanup_free char *isolated = xenbus_get(&v->dev.xb, "isolated");
+	bool alone = isolated && strcmp(isolated, "0") != 0;
+	char *options;
+
+	if (!p->driver)
+		p->driver = strdup(vif_bridge_is_switch(p->bridge) ? "switch" : "tap");
+	if (!p->driver)
+		return -ENOMEM;
+	if (strcmp(p->driver, "switch")) {
+		if (!vlan && !alone)
+			return 0;
+		return vif_bad(v, vlan ? "vlan" : "isolated", vlan ? vlan : isolated,
+			       "it with a switch of tandem-netback's only (--switch)");
+	}
+	if (!p->target && p->bridge)
+		p->target = strdup(p->bridge);
+	if (asprintf(&options, "%s%s%s%s%s%s%s", p->options ? p->options : "",
+		     p->options && (vlan || isolated) ? "," : "", vlan ? "vlan=" : "",
+		     vlan ? vlan : "", vlan && isolated ? "," : "",
+		     isolated ? "isolated=" : "", isolated ? isolated : "") < 0)
+		return -ENOMEM;
+	free((char *)(uintptr_t)p->options);
+	p->options = options;
+	return 0;
 }
 
 static char *vif_ifname(struct vif *v)
@@ -56,15 +89,14 @@ int vif_read_params(struct vif *v, struct netdrv_params *p)
 {
 	struct xenbus_device *x = &v->dev.xb;
 	uint64_t mtu = 0, queues = vif_config(v)->max_queues;
+	int err;
 
 	p->driver = xenbus_get(x, "port-driver");
 	p->target = xenbus_get(x, "port-target");
 	p->options = xenbus_get(x, "port-options");
 	p->bridge = xenbus_get(x, "bridge");
 	p->ifname = vif_ifname(v);
-	if (!p->driver)
-		p->driver = strdup(vif_driver_name(p));
-	if (!p->driver || !p->ifname)
+	if (!p->ifname)
 		return -ENOMEM;
 	if (xenbus_get_num(x, "mtu", VIF_MTU_MAX, &mtu) == -EINVAL || (mtu && mtu < 68))
 		return vif_bad(v, "mtu", "?", "68 to 65521");
@@ -73,7 +105,8 @@ int vif_read_params(struct vif *v, struct netdrv_params *p)
 		return vif_bad(v, "max-queues", "?", "1 to 16");
 	p->mtu = (uint32_t)mtu;
 	p->queues = (uint32_t)queues;
-	return vif_read_mac(v, p->mac);
+	err = vif_read_mac(v, p->mac);
+	return err ? err : vif_choose_port(v, p);
 }
 
 void vif_free_params(struct netdrv_params *p)

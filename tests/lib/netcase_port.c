@@ -14,7 +14,6 @@
 #define MTU 65521 /* a tap's largest: frames of 65535 bytes */
 
 const struct netcase_bad port_tap_bad[] = {
-	{ "eth0", NULL, 0 },
 	{ NULL, "queues=2", 0 },
 	{ 0 },
 };
