@@ -46,7 +46,7 @@ struct pcap_queue {
 	struct netport_pace pace;
 	/* Original timing: packet time `first` was due at `start`. */
 	bool timed;
-	uint64_t first, start, due;
+	uint64_t first, start;
 	struct netport_timer timer;
 };
 
@@ -295,26 +295,22 @@ static bool pcap_peek(struct pcap_queue *pq)
 	return false;
 }
 
-/* When the packet that was peeked at is due. */
+/* When the packet that was peeked at is due; at once, where the capture's clock
+ * was set back. */
 static uint64_t pcap_due(struct pcap_queue *pq)
 {
 	const struct pcap_in *in = &pq->port->in;
-	uint64_t due;
 
 	if (!pq->port->opt.speed)
 		return pq->pace.rate ? pq->pace.due : 0;
 	if (!pq->timed) {
 		pq->timed = true;
 		pq->first = in->time;
-		pq->start = pq->due = worker_now(pq->q.worker);
+		pq->start = worker_now(pq->q.worker);
 	}
-	/* a clock that was set back is a packet at once */
-	due = in->time > pq->first
-		      ? pq->start + (in->time - pq->first) / pq->port->opt.speed
-		      : pq->start;
-	if (due > pq->due)
-		pq->due = due;
-	return pq->due;
+	if (in->time <= pq->first)
+		return pq->start;
+	return pq->start + (in->time - pq->first) / pq->port->opt.speed;
 }
 
 static int pcap_recv(struct netdrv_queue *q, struct netbuf *b)

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "backends/net/netport.h"
 #include "tests/lib/netrig.h"
 
 #define WAIT_MS 10000
@@ -249,6 +250,108 @@ static void test_rate(void **state)
 	dev->ops->close(dev);
 }
 
+/* The pace itself, over a clock made up: no packet more or less. */
+static void test_pace(void **state)
+{
+	static const struct {
+		uint64_t rate, step, end, want;
+	} cases[] = {
+		{ 7, 1000000, 10000000000, 70 + 1 },
+		{ 30011, 20000, 1000000000, 30011 + 1 },
+		{ 600000000, 100, 1000000, 600000 + 1 },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct netport_pace p;
+		uint64_t n = 0;
+
+		netport_pace_start(&p, cases[i].rate, 0);
+		for (uint64_t now = 0; now <= cases[i].end; now += cases[i].step)
+			while (netport_pace_take(&p, now))
+				n++;
+		assert_int_equal(n, cases[i].want);
+	}
+}
+
+static int busy_run(struct worker_client *c)
+{
+	(void)c;
+	return 1;
+}
+
+static int idle_run(struct worker_client *c)
+{
+	(void)c;
+	return 0;
+}
+
+static void busy_flush(struct worker_client *c)
+{
+	(void)c;
+}
+
+struct busy {
+	struct worker_client client;
+	struct worker *worker;
+	struct netport_timer timer;
+	_Atomic unsigned fired;
+};
+
+static void busy_fired(struct netport_timer *t)
+{
+	((struct busy *)((char *)t - offsetof(struct busy, timer)))->fired++;
+}
+
+static void busy_start(void *arg)
+{
+	struct busy *b = arg;
+
+	netport_timer_start(&b->timer, b->worker, busy_fired);
+	worker_client_add(b->worker, &b->client);
+}
+
+static void busy_set(void *arg)
+{
+	struct busy *b = arg;
+
+	netport_timer_at(&b->timer, worker_now(b->worker) + 2000000);
+}
+
+static void busy_stop(void *arg)
+{
+	struct busy *b = arg;
+
+	worker_client_remove(b->worker, &b->client);
+	netport_timer_stop(&b->timer);
+}
+
+/* On a worker that never sleeps because of others, and one that always does. */
+static void test_timer(void **state)
+{
+	(void)state;
+	for (int busy = 0; busy < 2; busy++) {
+		struct busy b = { .client = { .run = busy ? busy_run : idle_run,
+					      .arm = busy ? busy_run : idle_run,
+					      .flush = busy_flush } };
+
+		assert_int_equal(worker_new(&b.worker, 0, -1), 0);
+		assert_int_equal(worker_run(b.worker), 0);
+		worker_call(b.worker, busy_start, &b);
+		for (unsigned i = 0; i < 3; i++) {
+			/* long enough for the timer to be looked at no more */
+			nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
+			assert_int_equal(b.fired, i);
+			worker_call(b.worker, busy_set, &b);
+			for (int ms = 0; ms < WAIT_MS && b.fired == i; ms++)
+				nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+			assert_int_equal(b.fired, i + 1);
+		}
+		worker_call(b.worker, busy_stop, &b);
+		worker_free(b.worker);
+	}
+}
+
 static void test_options(void **state)
 {
 	struct netdrv *dev =
@@ -302,6 +405,7 @@ int main(void)
 		cmocka_unit_test(test_mix),   cmocka_unit_test(test_gso),
 		cmocka_unit_test(test_count), cmocka_unit_test(test_rate),
 		cmocka_unit_test(test_mtu),   cmocka_unit_test(test_options),
+		cmocka_unit_test(test_pace),  cmocka_unit_test(test_timer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
