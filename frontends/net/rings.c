@@ -212,6 +212,9 @@ void net_rings_stop(struct tandem_net *net)
 		qlock_lock(&net->queues[i].lock);
 	for (unsigned i = 0; i < net->nr_queues; i++) {
 		net_queue_watch(&net->queues[i], false);
+		/* what the backend answered before it went is answered */
+		if (net->queues[i].running)
+			(void)net_tx_reap(&net->queues[i]);
 		net->queues[i].running = false;
 	}
 	net->up = false;
