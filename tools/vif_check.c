@@ -91,19 +91,22 @@ static int check_script(struct vif_scan *s)
 
 /* ---------------------------------------------------------------------- port */
 
+enum port_target { TARGET_NONE, TARGET_MAY, TARGET_MUST };
+
 static const struct port_kind {
 	const char *name;
-	const char *example; /* of its target, where it must have one */
+	enum port_target target;
+	const char *example; /* of one; where there is none, what to give instead */
 	bool bridge;	     /* bridge= says something */
 } ports[] = {
-	{ "tap", NULL, true },
-	{ "switch", "lan0", true },
-	{ "packet", "eth0", false },
-	{ "xdp", "eth0", false },
-	{ "pcap", "/path/in.pcap", false },
-	{ "gen", NULL, false },
-	{ "sink", NULL, false },
-	{ "fault", "tap", true },
+	{ "tap", TARGET_NONE, "vifname= names the interface", true },
+	{ "switch", TARGET_MUST, "lan0", true },
+	{ "packet", TARGET_MUST, "eth0", false },
+	{ "xdp", TARGET_MUST, "eth0", false },
+	{ "pcap", TARGET_MAY, "/path/in.pcap", false },
+	{ "gen", TARGET_NONE, "its options come behind ;", false },
+	{ "sink", TARGET_NONE, "port=sink is all", false },
+	{ "fault", TARGET_NONE, "port=fault;inner=DRIVER:TARGET would be right", true },
 };
 
 static const struct port_kind *find_port(const char *name)
@@ -112,6 +115,21 @@ static const struct port_kind *find_port(const char *name)
 		if (!strcmp(name, ports[i].name))
 			return &ports[i];
 	return NULL;
+}
+
+/* A ';' stands for ',', which would end the parameter, and two for itself. */
+static void convert_options(char *s)
+{
+	char *to = s;
+
+	for (; s && *s; s++) {
+		bool twice = s[0] == ';' && s[1] == ';';
+
+		*to++ = *s == ';' && !twice ? ',' : *s;
+		s += twice;
+	}
+	if (to)
+		*to = '\0';
 }
 
 /* "DRIVER[:TARGET[;key=value...]]" or "DRIVER[;key=value...]" */
@@ -131,9 +149,7 @@ static int split_port(struct vif_scan *s)
 	if (!v->port_driver || (len && !v->port_target) ||
 	    (options && options[1] && !v->port_options))
 		return s->err = -ENOMEM;
-	for (char *p = v->port_options; p && *p; p++)
-		if (*p == ';')
-			*p = ','; /* which would have ended the parameter */
+	convert_options(v->port_options);
 	return 0;
 }
 
@@ -172,11 +188,14 @@ static int check_port(struct vif_scan *s)
 			       v->bridge, v->port);
 	if (!strcmp(k->name, "switch") && check_switch(s))
 		return s->err;
-	if (k->example && !v->port_target)
+	if (k->target == TARGET_NONE && v->port_target)
+		return vif_why(s, -EINVAL, "port '%.80s': %s has no target: %s", v->port,
+			       k->name, k->example);
+	if (k->target == TARGET_MUST && !v->port_target)
 		return vif_why(s, -EINVAL,
 			       "port '%.80s' names no target: port=%s:%s would be right",
 			       v->port, k->name, k->example);
-	if (!strcmp(k->name, "pcap") && *v->port_target != '/')
+	if (!strcmp(k->name, "pcap") && v->port_target && *v->port_target != '/')
 		return vif_why(
 			s, -EINVAL,
 			"port '%.80s' has a relative path: the backend has another "

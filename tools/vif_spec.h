@@ -21,7 +21,7 @@
 #define VIF_RATE_TEXT	   40	    /* "18446744073709551615,4294967295" and a NUL */
 #define VIF_MTU_MIN	   68u	    /* IPv4's least */
 #define VIF_MTU_MAX	   65521u   /* a packet of 65535 bytes without its header */
-#define VIF_QUEUES_MAX	   64u
+#define VIF_QUEUES_MAX	   16u	    /* tandem-netback's */
 #define VIF_VLAN_MAX	   4094u
 
 enum vif_type { VIF_TYPE_UNSET, VIF_TYPE_VIF, VIF_TYPE_IOEMU };

@@ -135,7 +135,7 @@ bad_input() {
 		mac=02:00:00:00:00:01,mac=02:00:00:00:00:02|mac given twice
 		rate=fast|rate 'fast' is no rate.*10Mb/s
 		mtu=20|mtu '20' is no number from 68 to 65521
-		queues=100|queues '100' is no number from 1 to 64
+		queues=100|queues '100' is no number from 1 to 16
 		vlan=4095|vlan '4095'
 		antispoof=on|antispoof 'on' is unknown: 0 or 1
 		ip=router|ip 'router' is no address
@@ -251,6 +251,37 @@ answers() {
 	bad 'closed the device' tandem network-attach guest0
 }
 
+# The backend itself, with ports that need no rights.
+netback() {
+	local g be before
+	g=$(tandem domid guest0)
+	be=/local/domain/$(tandem domid drv0)/backend/vif/$g/0
+	netback_start drv0 --allow "$work"
+	before=$(tree)
+	ok tandem network-attach guest0 "mac=$mac,backend=drv0,port=sink,rate=1Gb/s,queues=2"
+	is "taken" "InitWait connected" "$(vif guest0 0 state_name) $(vif guest0 0 hotplug_status)"
+	is "offered" "1 1" "$(values $be feature-sg feature-gso-tcpv6)"
+	is "counters" true "$(json '.[0].stats | type == "object" and length > 3' \
+		tandem network-list guest0 --json --stats)"
+	ok tandem network-rate guest0 0 10Mb/s
+	ok tandem network-rate guest0 0 none
+	is "no error" - "$(values $be error)"
+	bad "has that address" tandem network-attach guest1 "mac=$mac,port=sink,backend=drv0"
+	ok tandem network-detach guest0 "$mac"
+	is "nothing is left" "$before" "$(tree)"
+	bad 'nonexistent.*No such file' tandem network-attach guest0 \
+		"backend=drv0,port=pcap:$work/nonexistent"
+	bad 'guest0/0: .*frobnicate' tandem network-attach guest0 \
+		"backend=drv0,port=gen;frobnicate=1"
+	bad 'guest0/0: ' tandem network-attach guest0 "backend=drv0,port=switch:nosuchswitch"
+	ok tandem create net1 "vif=['backend=drv0,port=gen','backend=drv0,port=sink']"
+	is "created with vifs" "InitWait InitWait" \
+		"$(json 'map(.state_name) | join(" ")' tandem network-list net1 --json)"
+	ok tandem destroy net1
+	is "nothing is left" "$before" "$(tree)"
+	end_pid "$netback_pid"
+}
+
 hvd_start
 for name in guest0 guest1 drv0; do
 	ok tandem create $name
@@ -263,4 +294,5 @@ rate
 connected
 hostile
 answers
+netback
 finish

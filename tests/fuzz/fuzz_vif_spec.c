@@ -59,7 +59,6 @@ static void check_accepted(const struct vif_spec *v)
 	check_clean(v->ip);
 	check_clean(v->backend);
 	must(v->bridge || v->port_driver);
-	must(!v->port_options || !strchr(v->port_options, ';'));
 	must(!v->port_target || *v->port_target);
 	must(v->type != VIF_TYPE_IOEMU);
 	must(!v->mtu || (v->mtu >= VIF_MTU_MIN && v->mtu <= VIF_MTU_MAX));

@@ -3,7 +3,8 @@
 # What end-to-end tests share: a hypervisor in a directory of its own, checks
 # that name what differs, and an end that leaves nothing behind.
 #
-# The build gives TANDEM, TANDEM_HVD and, where a test uses it, TANDEM_BLKBACK.
+# The build gives TANDEM, TANDEM_HVD and, where a test uses it, TANDEM_BLKBACK
+# or TANDEM_NETBACK.
 # Sourcing this file makes $work and exports TANDEM_DIR and XENSTORED_PATH;
 # what runs in the background is ended when the script is.
 set -uo pipefail
@@ -64,6 +65,12 @@ hvd_start() {
 blkback_start() {
 	background "$TANDEM_BLKBACK" --domain "$@"
 	blkback_pid=$bg
+}
+
+# netback_start DOMAIN [OPTION...]
+netback_start() {
+	background "$TANDEM_NETBACK" --domain "$@"
+	netback_pid=$bg
 }
 
 # The whole tree, as Debian's tool sees it.

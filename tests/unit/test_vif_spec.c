@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "backends/net/netdrv.h"
 #include "tools/vif_spec.h"
 
 static void parse(const char *s, struct vif_spec *v)
@@ -31,7 +32,7 @@ static void test_all_keys(void **state)
 	      "vifname=guest0-lan,script=/etc/xen/scripts/vif-bridge,"
 	      "ip=192.0.2.1 192.0.2.0/24 2001:db8::1/128,backend=drv0,rate=10Mb/s@20ms,"
 	      "devid=3,mtu=9000,untrusted,queues=4,antispoof=1,vlan=100,isolated=0,"
-	      "port=tap:tnd0;vnet=0;x=y",
+	      "port=fault;inner=tap;inner-options=a=1;;b=2",
 	      &v);
 	assert_string_equal(vif_mac_text(v.mac, mac), "00:16:3e:ab:02:03");
 	assert_true(v.has_mac);
@@ -51,9 +52,9 @@ static void test_all_keys(void **state)
 	assert_int_equal(v.antispoof, VIF_YES);
 	assert_int_equal(v.vlan, 100);
 	assert_int_equal(v.isolated, VIF_NO);
-	assert_string_equal(v.port_driver, "tap");
-	assert_string_equal(v.port_target, "tnd0");
-	assert_string_equal(v.port_options, "vnet=0,x=y");
+	assert_string_equal(v.port_driver, "fault");
+	assert_null(v.port_target);
+	assert_string_equal(v.port_options, "inner=tap,inner-options=a=1;b=2");
 	vif_spec_clear(&v);
 	assert_null(v.bridge);
 }
@@ -113,10 +114,14 @@ static const struct port ports[] = {
 	{ "port=switch:lan,bridge=lan", "switch", "lan", NULL, "lan" },
 	{ "port=packet:eth0;fanout=1", "packet", "eth0", "fanout=1", NULL },
 	{ "port=xdp:eth0;mode=copy;queue=2", "xdp", "eth0", "mode=copy,queue=2", NULL },
-	{ "port=pcap:/a:b=c;out=/d", "pcap", "/a:b=c", "out=/d", NULL },
+	{ "port=pcap:/a:b=c;write=/d", "pcap", "/a:b=c", "write=/d", NULL },
+	{ "port=pcap;write=/d", "pcap", NULL, "write=/d", NULL },
 	{ "port=gen;size=64;rate=1000", "gen", NULL, "size=64,rate=1000", NULL },
 	{ "port=sink", "sink", NULL, NULL, NULL },
-	{ "port=fault:switch:lan;loss=10", "fault", "switch:lan", "loss=10", NULL },
+	{ "port=switch:lan;trunk=1;;2;;5;macs=9", "switch", "lan", "trunk=1;2;5,macs=9",
+	  NULL },
+	{ "port=fault;inner=switch:lan;loss=10", "fault", NULL,
+	  "inner=switch:lan,loss=10", NULL },
 };
 
 static void same(const char *string, const char *want, const char *got)
@@ -140,6 +145,26 @@ static void test_ports(void **state)
 		same(p->string, p->bridge, v.bridge);
 		vif_spec_clear(&v);
 	}
+}
+
+/* The names in the syntax are those of the backend's drivers. */
+static void test_drivers(void **state)
+{
+	unsigned n = 0;
+
+	(void)state;
+	for (const struct netdrv_ops *ops; (ops = netdrv_nth(n)); n++) {
+		char text[64], *why;
+		const char *s = text;
+		struct vif_spec v;
+
+		snprintf(text, sizeof(text), "port=%s", ops->name);
+		if (vif_spec_parse(1, &s, &v, &why) && !strstr(why, "names no target"))
+			fail_msg("'%s': %s", text, why);
+		free(why);
+		vif_spec_clear(&v);
+	}
+	assert_int_equal(n, 8); /* a new one: name it in vif_check.c */
 }
 
 struct bad {
@@ -195,7 +220,7 @@ static const struct bad bad[] = {
 	{ "mtu=9k", -EINVAL, { "mtu", "9k" } },
 	{ "mtu=1500,mtu=9000", -EINVAL, { "mtu", "twice" } },
 	{ "queues=0", -EINVAL, { "queues", "'0'" } },
-	{ "queues=65", -EINVAL, { "queues", "65" } },
+	{ "queues=17", -EINVAL, { "queues", "17" } },
 	{ "vlan=4095", -EINVAL, { "vlan", "4095" } },
 	{ "vlan=0", -EINVAL, { "vlan", "'0'" } },
 	{ "antispoof=yes", -EINVAL, { "antispoof", "yes" } },
@@ -211,7 +236,10 @@ static const struct bad bad[] = {
 	{ "port=switch", -EINVAL, { "port 'switch'", "switch:lan0" } },
 	{ "port=switch:a,bridge=b", -EINVAL, { "bridge=b", "port=switch:a" } },
 	{ "port=packet:eth0,bridge=b", -EINVAL, { "bridge=b", "port=packet" } },
-	{ "port=tap:a,port=tap:b", -EINVAL, { "port", "twice" } },
+	{ "port=tap,port=sink", -EINVAL, { "port", "twice" } },
+	{ "port=tap:tnd0", -EINVAL, { "port 'tap:tnd0'", "vifname=" } },
+	{ "port=fault:tap", -EINVAL, { "port 'fault:tap'", "inner=" } },
+	{ "port=sink:x", -EINVAL, { "port 'sink:x'", "no target" } },
 	{ "script=vif-route", -ENOTSUP, { "not supported", "script=vif-route" } },
 	{ "accel=1", -ENOTSUP, { "not supported", "accel" } },
 	{ "forwarddev=eth1", -ENOTSUP, { "not supported", "forwarddev" } },
@@ -267,7 +295,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_all_keys), cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_several),	 cmocka_unit_test(test_ports),
-		cmocka_unit_test(test_bad),	 cmocka_unit_test(test_long),
+		cmocka_unit_test(test_drivers),	 cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_long),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
