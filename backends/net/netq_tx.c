@@ -11,6 +11,10 @@
 #include "backends/net/netq.h"
 #include "backends/net/netseg.h"
 
+/* Frames that a round cuts out of large segments, not counting the last one's: a
+ * ring full of them would be 20,000. */
+#define TX_FRAMES 512u
+
 /* The pages of a batch that are mapped for it alone. */
 struct tx_maps {
 	unsigned n;
@@ -42,14 +46,21 @@ static bool tx_may_go(struct netq *q, const struct netq_tx *t)
 	return !wait;
 }
 
+/* Frames that it may become. */
+static unsigned tx_frames(const struct netq *q, const struct netq_tx *t)
+{
+	return q->segs && t->p.meta.gso_type ? t->p.size / t->p.meta.gso_size : 0;
+}
+
 /* Fills txs[*n..]; 0 or -EPROTO. Ends early at a packet that has to wait, which
  * then stands at txs[*n] and is `held`. */
 static int tx_take(struct netq *q, int avail, unsigned *n)
 {
+	unsigned frames = 0;
 	struct netq_tx *t;
 	int err;
 
-	for (; avail > 0 && *n < NETDRV_BATCH; ++*n) {
+	for (; avail > 0 && *n < NETDRV_BATCH && frames < TX_FRAMES; ++*n) {
 		t = &q->txs[*n];
 		t->status = NETIF_RSP_OKAY;
 		err = netif_tx_take(&q->tx, &avail, &t->p);
@@ -63,6 +74,8 @@ static int tx_take(struct netq *q, int avail, unsigned *n)
 			netq_count(q, NETQ_TX_THROTTLED, 1);
 			q->held = true;
 			break;
+		} else {
+			frames += tx_frames(q, t);
 		}
 	}
 	return 0;

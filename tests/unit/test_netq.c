@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "tests/lib/frames.h"
 #include "tests/lib/netqsim.h"
 
 #define MORE 20000 /* requests that a guest adds while it is served */
@@ -126,6 +127,40 @@ static void test_tx_round_is_bounded(void **state)
 	more = 0;
 }
 
+/* The smallest segments of the largest packets, for a port without TSO: a ring
+ * full of them is 20,000 frames. */
+static void test_tx_cutting_is_bounded(void **state)
+{
+	const struct frame_spec spec = { .proto = 6, .payload = 4000, .blank = true };
+	struct netif_pkt p = { .meta = { .csum_blank = true,
+					 .gso_type = XEN_NETIF_GSO_TYPE_TCPV4,
+					 .gso_size = 48 },
+			       .size = 15 * NETIF_PAGE_SIZE,
+			       .nr_slots = 15 };
+	static uint8_t frame[FRAMES_MAX];
+	uint64_t before = 0;
+
+	(void)state;
+	start(&(struct netqsim_config){ .sg = true,
+					.send = { .csum = true, .csum6 = true } });
+	frame_make(frame, &spec);
+	frame[16] = (uint8_t)((p.size - 14) >> 8); /* IPv4's length: all of it */
+	frame[17] = (uint8_t)(p.size - 14);
+	memcpy(sim.data->pages, frame, NETIF_PAGE_SIZE);
+	for (unsigned i = 0; i < 15; i++)
+		p.slot[i] = (struct netif_slot){ .gref = sim.data->refs[i],
+						 .size = NETIF_PAGE_SIZE };
+	for (int i = 0; i < 16; i++)
+		netif_tx_put(&sim.tx, &p);
+	(void)ring_front_push(&sim.tx);
+	while (fuzz_worker_round()) {
+		assert_in_range(sim.sent - before, 0, 2000);
+		before = sim.sent;
+	}
+	assert_in_range(sim.sent, 16 * p.size / 50, 16 * p.size / 48);
+	assert_int_equal(ring_front_avail(&sim.tx), 256);
+}
+
 /* --------------------------------------------------------------------- RX */
 
 /* The round that uses up the guest's room shows what it put there: the guest
@@ -190,9 +225,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-		T(test_rx_round_is_bounded),	  T(test_rx_round_without_room),
-		T(test_tx_round_is_bounded),	  T(test_rx_last_room_is_shown),
-		T(test_rx_hash_of_another_guest), T(test_rx_large_for_a_small_guest),
+		T(test_rx_round_is_bounded),	    T(test_rx_round_without_room),
+		T(test_tx_round_is_bounded),	    T(test_tx_cutting_is_bounded),
+		T(test_rx_last_room_is_shown),	    T(test_rx_hash_of_another_guest),
+		T(test_rx_large_for_a_small_guest),
 #undef T
 	};
 
