@@ -167,7 +167,6 @@ void netq_set_grefs(struct netq *q, const struct netgref *t);
 int netq_tx_run(struct netq *q);
 int netq_rx_run(struct netq *q);
 /* Unmaps what is taken and not answered, without an answer. */
-void netq_tx_drop(struct netq *q);
 void netq_rx_drop(struct netq *q);
 /* The table of pages has changed: what is taken finds its pages anew. */
 void netq_rx_remap(struct netq *q);

@@ -274,9 +274,3 @@ int netq_tx_run(struct netq *q)
 	worker_flush_later(q->worker, &q->client);
 	return err ? err : (int)n;
 }
-
-void netq_tx_drop(struct netq *q)
-{
-	/* nothing is mapped between two rounds; what is held stays unanswered */
-	q->held = false;
-}
