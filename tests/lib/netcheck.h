@@ -13,7 +13,7 @@ static inline const char *netcheck_meta(const struct netif_meta *m,
 	if ((m->gso_type == XEN_NETIF_GSO_TYPE_TCPV4 && !can->tso4) ||
 	    (m->gso_type == XEN_NETIF_GSO_TYPE_TCPV6 && !can->tso6))
 		return "a large segment that the port cannot carry";
-	if (m->csum_blank && !can->csum && !can->csum6)
+	if (m->csum_blank && !m->gso_type && !can->csum && !can->csum6)
 		return "a blank checksum that the port cannot carry";
 	return NULL;
 }
