@@ -220,8 +220,9 @@ static void netq_throttle_call(void *arg)
 	struct netq_call *c = arg;
 
 	c->q->cfg.throttle = (struct throttle *)(uintptr_t)c->arg;
-	c->q->client.wake_at = 0;
-	worker_client_wake(c->q->worker, &c->q->client);
+	/* what was held may go: the time to wait was the old limit's */
+	if (c->q->held && !c->q->finished)
+		worker_client_wake(c->q->worker, &c->q->client);
 }
 
 void netq_set_throttle(struct netq *q, struct throttle *t)
