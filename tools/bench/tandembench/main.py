@@ -71,7 +71,7 @@ def fail(why):
 def measure(args, wanted):
     plan = runner.Plan(args.quick, args.seconds, args.repeats)
     if args.no_sweep:
-        plan.qds = ()
+        plan.sweep = False
     size = sides.size_bytes(args.size or ("256m" if args.quick else "1g"))
     result = {"argv": sys.argv, "started": time.strftime("%Y-%m-%d %H:%M:%S %z"),
               "quick": args.quick, "seconds": plan.seconds, "repeats": plan.repeats,

@@ -4,6 +4,7 @@ import html as h
 import shlex
 
 from . import plot
+from .load import KINDS, LABELS, Point
 
 _CSS = """
 body{font:15px/1.45 system-ui,sans-serif;max-width:62em;margin:2em auto;padding:0 1em;
@@ -14,9 +15,6 @@ td.n{text-align:right;font-variant-numeric:tabular-nums}.met{color:#17692b;font-
 .missed{color:#b01818;font-weight:600}.not{color:#777}code{font-size:.82em;
 overflow-wrap:anywhere}svg{max-width:100%;height:auto}details{margin:.4em 0;font-size:.9em}
 """
-
-_UNITS = {"iops": "IOPS", "bytes_per_s": "bytes/s", "cpu_us_per_io": "CPU µs per I/O",
-          "round_trip_us": "µs a round trip"}
 
 
 def num(x):
@@ -56,23 +54,56 @@ def verdict_table(verdicts):
         css = v["verdict"].split()[0]
         note = f"<br><small>{h.escape(v['note'])}</small>" if v["note"] else ""
         out.append(cells(v["row"], h.escape(v["point"]),
-                         _UNITS.get(v["metric"], h.escape(v["metric"])) + note,
+                         LABELS.get(v["metric"], h.escape(v["metric"])) + note,
                          h.escape(v["ours"]), h.escape(v["against"] or "–"), measured(v),
                          wanted(v), f'<span class="{css}">{v["verdict"]}</span>'))
     return "<table>" + "".join(out) + "</table>"
 
 
+def _median(s, metric):
+    return num(s[metric]["median"])
+
+
+def _lat(s, q):
+    return num((s["lat_us"] or {}).get(q))
+
+
+def _client(s):
+    client = [r["client_cpu_s"] * 1e6 / r["ios"] for r in s["runs"]]
+    return num(sorted(client)[len(client) // 2])
+
+
+def _range(load):
+    return "range / median", lambda s: f"{s[load.metrics[0]]['spread']:.0%}"
+
+
+# kind of load -> columns: heading, cell
+_COLUMNS = {
+    "block": (
+        ("IOPS", lambda s: _median(s, "iops")),
+        ("MB/s", lambda s: f"{s['bytes_per_s']['median'] / 1e6:,.0f}"), _range(Point),
+        ("p50", lambda s: _lat(s, "p50")), ("p99", lambda s: _lat(s, "p99")),
+        ("p99.9 µs", lambda s: _lat(s, "p99.9")),
+        ("CPU µs per I/O", lambda s: _median(s, "cpu_us_per_io")),
+        ("of it client", _client)),
+}
+
+
+def columns(load):
+    """A load without columns of its own has its metrics."""
+    metrics = [(LABELS[m], lambda s, m=m: _median(s, m)) for m in load.metrics]
+    return _COLUMNS.get(load.kind) or metrics[:1] + [_range(load)] + metrics[1:]
+
+
+def load_of(point):
+    return KINDS[point.get("kind", "block")]
+
+
 def point_table(point):
-    out = [cells("side", "IOPS", "MB/s", "range / median", "p50", "p99", "p99.9 µs",
-                 "CPU µs per I/O", "of it client", tag="th")]
+    cols = columns(load_of(point))
+    out = [cells("side", *(heading for heading, _ in cols), tag="th")]
     for name, s in point["sides"].items():
-        lat = s["lat_us"] or {}
-        client = [r["client_cpu_s"] * 1e6 / r["ios"] for r in s["runs"]]
-        out.append(cells(
-            f"<b>{h.escape(name)}</b>", num(s["iops"]["median"]),
-            f"{s['bytes_per_s']['median'] / 1e6:,.0f}", f"{s['iops']['spread']:.0%}",
-            *(num(lat.get(q)) for q in ("p50", "p99", "p99.9")),
-            num(s["cpu_us_per_io"]["median"]), num(sorted(client)[len(client) // 2])))
+        out.append(cells(f"<b>{h.escape(name)}</b>", *(cell(s) for _, cell in cols)))
     return "<table>" + "".join(out) + "</table>"
 
 
@@ -89,12 +120,14 @@ def _section(row):
     out.append(verdict_table(row["targets"]))
     lines = {n: l for n, l in row["sweep"].items() if l}
     if lines and plot.available():
-        out.append(plot.sweep(f"{row['id']}: against queue depth", lines))
+        load = load_of(row["points"][0])
+        out.append(plot.sweep(f"{row['id']}: against {load.sweep_key[1]}", load, lines))
     for p in row["points"]:
         out.append(f"<h3>{h.escape(p['name'])}</h3>")
         if p["sides"] and plot.available():
-            out.append(plot.bars(p["name"], "thousand I/Os per second, median and range",
-                                 {n: s["iops"] for n, s in p["sides"].items()}))
+            load = load_of(p)
+            out.append(plot.bars(p["name"], load, {n: s[load.metrics[0]]
+                                                   for n, s in p["sides"].items()}))
         out += [point_table(p), commands(p)]
     for name, extra in row["extra"].items():
         out.append(f"<h3>{h.escape(name)}</h3>{_extra(extra)}")
@@ -125,8 +158,8 @@ def html(result):
             "little.</b></p>" if result["quick"] else "")
     if not plot.available():
         warn += "<p>No plots: python3-matplotlib is not installed.</p>"
-    return ("<!DOCTYPE html><html lang=en><meta charset=utf-8><title>tandem: block "
-            f"benchmarks</title><style>{_CSS}</style><h1>tandem: block benchmarks</h1>{warn}"
+    return ("<!DOCTYPE html><html lang=en><meta charset=utf-8><title>tandem: "
+            f"benchmarks</title><style>{_CSS}</style><h1>tandem: benchmarks</h1>{warn}"
             f"<p>{h.escape(result['started'])}; runs of {result['seconds']:g} s, "
             f"{result['repeats']} of each side in turn (A B A B), image of "
             f"{result['size'] >> 20} MiB. A ratio is the median over pairs of neighbouring "

@@ -6,33 +6,12 @@ sides; with several names in `against` the best one counts.
 """
 from dataclasses import dataclass, field
 
-
-@dataclass(frozen=True)
-class Point:
-    """One setting of the load; every side of a row runs it."""
-    qd: int
-    bs: str = "4k"
-    rw: str = "randread"
-    batch: int = 1      # fio: submitted and reaped together; 1 is fio's default
-    lat: bool = True    # False: gtod_reduce, for rates of millions
-    rate: int = 0       # I/Os per second asked for; 0: as many as go
-    size: str = ""      # only the first part of the device
-
-    @property
-    def name(self):
-        words = [self.rw, self.bs, f"QD{self.qd}"]
-        if self.batch > 1:
-            words.append(f"batch {self.batch}")
-        if self.rate:
-            words.append(f"{self.rate}/s")
-        if self.size:
-            words.append(f"first {self.size}")
-        return " ".join(words)
+from .load import Asking, Packets, Point, Stream
 
 
 @dataclass(frozen=True)
 class Target:
-    metric: str         # iops, bytes_per_s, cpu_us_per_io, round_trip_us
+    metric: str         # one of its load's (load.py)
     bound: float
     ours: str
     against: tuple = ()  # empty: the value itself is held to the bound
@@ -48,18 +27,9 @@ class Row:
     sides: tuple
     points: tuple
     targets: tuple
-    sweep: tuple = ()    # sides for the plot against queue depth
-    sweep_bs: str = "4k"
-    sweep_size: str = ""
+    sweep: tuple = ()    # sides for the plot of points[0] against its load's sweep
     notes: str = ""
     extra: tuple = field(default=())  # further measurements, by name (extras.py)
-
-
-QDS = (1, 2, 4, 8, 16, 32, 64, 128)
-
-
-def sweep_point(row, qd):
-    return Point(qd, bs=row.sweep_bs, batch=max(1, min(16, qd // 2)), size=row.sweep_size)
 
 
 FAST = dict(lat=False)

@@ -2,9 +2,7 @@
 """Runs rows: warm-up, then A B A B, then medians, ratios and verdicts."""
 import math
 
-from . import procs, rows, stats
-
-METRICS = ("iops", "bytes_per_s", "cpu_us_per_io", "round_trip_us")
+from . import load, procs, report, stats
 
 
 class Plan:
@@ -15,7 +13,7 @@ class Plan:
         self.repeats = repeats or (2 if quick else 5)
         self.warmup = 1
         self.sweep_seconds = 1 if quick else 3
-        self.qds = (1, 32) if quick else rows.QDS
+        self.quick, self.sweep = quick, True
 
 
 class Runner:
@@ -41,7 +39,7 @@ class Runner:
             for point in row.points:
                 self.say(f"{row.id}: {point.name}")
                 out["points"].append(self.point(row.sides, point, out["missing"]))
-            for name in row.sweep:
+            for name in row.sweep if self.plan.sweep else ():
                 if name not in out["missing"]:
                     out["sweep"][name] = self.sweep(row, name, out["missing"])
             for name in row.extra:
@@ -75,24 +73,25 @@ class Runner:
                     self.say(f"  {name}: not measured: {e}")
                     continue
                 self.side(name).quiesce()
-        sides = {n: collect(r) for n, r in runs.items()}
+        sides = {n: collect(r, point.metrics) for n, r in runs.items()}
+        head = point.metrics[0]
         for n, s in sides.items():
-            self.say(f"  {n:24} {s['iops']['median']:>12,.0f} IOPS  "
-                     f"±{s['iops']['spread'] / 2:.0%}")
-        return {"point": vars(point), "name": point.name, "sides": sides}
+            self.say(f"  {n:24} {report.num(s[head]['median']):>12} {load.LABELS[head]}  "
+                     f"±{s[head]['spread'] / 2:.0%}")
+        return {"kind": point.kind, "point": vars(point), "name": point.name,
+                "sides": sides}
 
     def sweep(self, row, name, missing):
-        """One run a queue depth, with latencies, for the plots."""
-        line = []
-        for qd in self.plan.qds:
-            point = rows.sweep_point(row, qd)
+        """One run a point of the load's sweep, for the plots."""
+        line, (key, words) = [], row.points[0].sweep_key
+        for x, point in row.points[0].sweep(self.plan.quick):
             try:
                 s = self.side(name).run(point, self.plan.sweep_seconds)
             except procs.Failed as e:
-                missing[name] = f"at queue depth {qd}: {e}"
+                missing[name] = f"at {x} {words}: {e}"
                 break
-            line.append({"qd": qd, "iops": s["iops"], "bytes_per_s": s["bytes_per_s"],
-                         "lat_us": s["lat_us"], "cpu_us_per_io": s["cpu_us_per_io"]})
+            line.append({key: x, "lat_us": s["lat_us"],
+                         **{m: s[m] for m in point.metrics}})
             self.side(name).quiesce()
         return line
 
@@ -106,9 +105,9 @@ class Runner:
             self.say(f"  {name}: not measured: {e}")
 
 
-def collect(runs):
+def collect(runs, metrics=load.Point.metrics):
     """Runs of one side at one point: medians and spreads, and the runs themselves."""
-    out = {m: stats.summary([r[m] for r in runs]) for m in METRICS}
+    out = {m: stats.summary([r[m] for r in runs]) for m in metrics}
     lats = [r["lat_us"] for r in runs if r["lat_us"]]
     out["lat_us"] = {k: stats.median([l[k] for l in lats]) for k in lats[0]} if lats else None
     out["cmd"] = runs[0]["cmd"]

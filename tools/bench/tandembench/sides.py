@@ -75,7 +75,8 @@ class Side:
         return not self.pids()
 
     def client(self, point, seconds):
-        """-> iops, bytes_per_s, ios, lat_us, client_cpu_s, cmd."""
+        """-> lat_us, client_cpu_s, cmd, and what the load's derive() starts from: of
+        block I/O iops, bytes_per_s, ios."""
         return fio.run(point, self.engine(), seconds, self.env(), cpus=self.ctx.client_cpus)
 
     def engine(self):
@@ -101,8 +102,7 @@ class Side:
         own = s["client_cpu_s"] + s["server_cpu_s"]
         s["foreign_cpu_s"] = max(0.0, busy2 - busy - own)
         s["stolen_cpu_s"] = steal2 - steal
-        s["cpu_us_per_io"] = own * 1e6 / s["ios"]
-        s["round_trip_us"] = point.qd * 1e6 / s["iops"]
+        point.derive(s, own)
         return s
 
 
