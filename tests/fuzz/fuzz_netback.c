@@ -186,11 +186,6 @@ static void move(struct input *in)
 		take_bytes(in, s, 16);
 }
 
-static void new_rate(struct netq *q, void *arg)
-{
-	q->cfg.throttle = arg;
-}
-
 static void step(struct input *in)
 {
 	uint8_t a;
@@ -233,7 +228,7 @@ static void step(struct input *in)
 	case 11:
 		a = take(in);
 		bad.room = a % (NETDRV_BATCH + 1);
-		netq_call(bad.q, new_rate, a & 128 ? NULL : bad.throttle);
+		netq_set_throttle(bad.q, a & 128 ? NULL : bad.throttle);
 		break;
 	default:
 		one_round();

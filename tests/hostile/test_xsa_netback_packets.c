@@ -58,7 +58,7 @@ static int send_chain(const uint16_t *size, unsigned n, uint16_t total)
 /* Zero-length and short packets, a zero-length slot in every place of a chain. */
 static void test_xsa_374_448_zero_lengths(void **state)
 {
-	uint16_t size[NETIF_PKT_SLOTS];
+	uint16_t size[NETIF_PKT_SLOTS] = { 0 };
 
 	(void)state;
 	for (unsigned len = 0; len < NETIF_ETH_HLEN; len++)
