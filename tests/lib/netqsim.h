@@ -11,7 +11,7 @@
 #include "tests/fuzz/fuzz_worker.h"
 #include "tests/lib/memplat.h"
 
-#define NETQSIM_PAGES 24u
+#define NETQSIM_PAGES 20u
 #define NETQSIM_WAIT  64u /* packets in the port */
 
 /* A packet in the port, on its way to the guest. */
