@@ -262,6 +262,20 @@ void netq_set_grefs(struct netq *q, const struct netgref *t)
 	worker_call(q->worker, netq_grefs_call, &c);
 }
 
+static void netq_capture_call(void *arg)
+{
+	struct netq_call *c = arg;
+
+	c->q->cap = (struct netcap *)(uintptr_t)c->arg;
+}
+
+void netq_set_capture(struct netq *q, struct netcap *cap)
+{
+	struct netq_call c = { .q = q, .arg = cap };
+
+	worker_call(q->worker, netq_capture_call, &c);
+}
+
 static void netq_start_call(void *arg)
 {
 	struct netq_call *c = arg;

@@ -13,6 +13,7 @@
 
 #include <stdatomic.h>
 
+#include "backends/net/netcap.h"
 #include "backends/net/netdrv.h"
 #include "backends/net/netgref.h"
 #include "backends/net/netguard.h"
@@ -120,6 +121,7 @@ struct netq {
 	uint32_t rx_head, rx_tail;   /* rxreq[head..tail) are taken */
 	const struct netgref *grefs; /* pages that stay mapped */
 	struct nethash hash;
+	struct netcap *cap; /* gets copies; NULL: nobody does */
 	struct gnttab_mapper *mapper;
 	struct netq_chan {
 		struct netq *q;
@@ -160,6 +162,7 @@ void netq_free(struct netq *q);
 void netq_set_throttle(struct netq *q, struct throttle *t);
 void netq_set_hash(struct netq *q, const struct nethash *h);
 void netq_set_grefs(struct netq *q, const struct netgref *t);
+void netq_set_capture(struct netq *q, struct netcap *cap);
 
 /* ---- netq_tx.c, netq_rx.c, for netq.c ---- */
 

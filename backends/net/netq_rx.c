@@ -155,8 +155,11 @@ static void rx_deliver(struct netq *q, const struct netbuf *b)
 	uint32_t len = b->len, slots = 1, extras;
 	struct netif_pkt p;
 
+	if (q->cap)
+		netcap_packet(q->cap, b, CAPRING_TO_GUEST);
 	p.meta = b->meta;
-	p.meta.hash_alg = 0; /* another guest's, which this one did not ask for */
+	if (q->hash.algorithm == XEN_NETIF_CTRL_HASH_ALGORITHM_NONE)
+		p.meta.hash_alg = 0; /* there is no slot for it */
 	p.size = len;
 	slots = (len + NETIF_PAGE_SIZE - 1) / NETIF_PAGE_SIZE;
 	p.nr_slots = (uint16_t)slots;

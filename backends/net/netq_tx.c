@@ -198,6 +198,8 @@ static void tx_hand_over(struct netq *q, struct netq_tx *t, struct tx_list *l)
 	const struct netdrv_caps *c = &q->cfg.port->info.send;
 	const struct netif_meta *m = &t->b.meta;
 
+	if (q->cap)
+		netcap_packet(q->cap, &t->b, CAPRING_FROM_GUEST);
 	if (m->gso_type)
 		netq_count(q, NETQ_TX_GSO, 1);
 	if ((m->gso_type == XEN_NETIF_GSO_TYPE_TCPV4 && !c->tso4) ||

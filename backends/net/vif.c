@@ -51,7 +51,10 @@ static int vif_queue_start(struct device *d, uint32_t i, struct device_queue *dq
 	cfg->arg = dq;
 	err = netq_new(cfg, &q);
 	dq->q = q;
-	return err ? err : netq_start(q);
+	if (err)
+		return err;
+	netq_set_capture(q, vif_of(d)->cap);
+	return netq_start(q);
 }
 
 static void vif_queue_stop(void *q)
@@ -151,6 +154,7 @@ static void vif_close(struct device *d)
 {
 	struct vif *v = vif_of(d);
 
+	vif_capture_stop(v);
 	if (v->port)
 		v->port->ops->close(v->port);
 	v->port = NULL;
@@ -229,6 +233,8 @@ static void vif_key(struct device *d, const char *name)
 		(void)vif_publish_stats(v);
 	else if (!strcmp(name, "rate") && v->port)
 		vif_change_rate(v);
+	else if (!strncmp(name, "capture", strlen("capture")))
+		vif_capture_key(v);
 }
 
 static int vif_backend_started(struct backend *be)

@@ -8,6 +8,7 @@
 
 #include "backends/device.h"
 #include "backends/net/netback.h"
+#include "backends/net/netcap.h"
 #include "backends/net/netctrl.h"
 #include "backends/net/netguard.h"
 #include "backends/net/netq.h"
@@ -18,6 +19,8 @@ struct vif {
 	struct netguard guard;
 	struct throttle *throttle;
 	char made[NETDRV_NAME_MAX]; /* the interface that opening made, or "" */
+	struct netcap *cap;	    /* NULL: nobody captures */
+	struct evsource *cap_source;
 	/* Of this connection. */
 	struct netdrv_caps guest;
 	bool sg;
@@ -48,5 +51,11 @@ int vif_publish_features(struct vif *v);
  * wrong by xenbus_error(). */
 int vif_read_frontend(struct vif *v, uint32_t *n);
 int vif_publish_stats(struct vif *v);
+
+/* vif_capture.c */
+
+/* A key below "capture" has changed. */
+void vif_capture_key(struct vif *v);
+void vif_capture_stop(struct vif *v);
 
 #endif

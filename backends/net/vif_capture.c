@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/* A vif's capture: from the reader's keys (ringproto/capring.h) to its queues. */
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "backends/net/vif.h"
+#include "hv/base/cleanup.h"
+
+#define STATE_WANTED  1u /* values of capture/state */
+#define STATE_WRITING 4u
+#define STATE_CLOSED  6u
+
+static void capture_set(struct vif *v, struct netcap *cap)
+{
+	for (uint32_t i = 0; i < v->dev.nr_queues; i++)
+		if (v->dev.queue[i].q)
+			netq_set_capture(v->dev.queue[i].q, cap);
+}
+
+void vif_capture_stop(struct vif *v)
+{
+	if (!v->cap)
+		return;
+	evloop_del(v->cap_source);
+	capture_set(v, NULL);
+	netcap_close(v->cap);
+	v->cap = NULL;
+}
+
+/* The reader's end of the channel is gone, or only said something. */
+static void capture_event(void *arg, uint32_t events)
+{
+	struct vif *v = arg;
+
+	(void)events;
+	if (netcap_gone(v->cap))
+		vif_capture_stop(v);
+}
+
+static int capture_read(struct vif *v, struct netcap_config *cfg)
+{
+	struct xenbus_device *x = &v->dev.xb;
+	cleanup_free char *refs = xenbus_get(x, "capture/ring-refs");
+	uint64_t domid, port, snaplen;
+
+	if (!refs || netcap_parse_refs(cfg, refs) ||
+	    xenbus_get_num(x, "capture/domid", DOMID_FIRST_RESERVED - 1, &domid) ||
+	    xenbus_get_num(x, "capture/event-channel", UINT32_MAX, &port) ||
+	    xenbus_get_num(x, "capture/snaplen", CAPRING_SNAPLEN_MAX, &snaplen))
+		return -EINVAL;
+	cfg->plat = xenbus_plat(x->bus);
+	cfg->reader = (domid_t)domid;
+	cfg->port = (evtchn_port_t)port;
+	cfg->snaplen = (uint32_t)snaplen;
+	return 0;
+}
+
+static int capture_start(struct vif *v)
+{
+	struct netcap_config cfg;
+	int err = capture_read(v, &cfg);
+
+	vif_capture_stop(v);
+	if (!err)
+		err = netcap_open(&cfg, &v->cap);
+	if (err)
+		return err;
+	err = evloop_add(vif_config(v)->loop, netcap_fd(v->cap), EPOLLIN, capture_event,
+			 v, &v->cap_source);
+	if (err) {
+		netcap_close(v->cap);
+		v->cap = NULL;
+		return err;
+	}
+	capture_set(v, v->cap);
+	return 0;
+}
+
+void vif_capture_key(struct vif *v)
+{
+	uint64_t state;
+	int err = xenbus_get_num(&v->dev.xb, "capture/state", STATE_CLOSED, &state);
+
+	if (err == -ENOENT)
+		vif_capture_stop(v);
+	if (err || state != STATE_WANTED)
+		return;
+	err = capture_start(v);
+	(void)xenbus_printf(&v->dev.xb, XENSTORE_NO_TX, "capture/state", "%u",
+			    err ? STATE_CLOSED : STATE_WRITING);
+}
