@@ -43,7 +43,6 @@ struct packet_port {
 struct packet_queue {
 	struct netdrv_queue q; /* first */
 	struct fdwait *wait;
-	bool full; /* the last send() found no room */
 	struct mmsghdr msg[NETDRV_BATCH];
 	struct vnetport_out out[NETDRV_BATCH];
 };
@@ -189,7 +188,7 @@ static unsigned packet_push(struct packet_queue *pq, unsigned n)
 		if (did > 0) {
 			at += (unsigned)did;
 		} else if (errno == EAGAIN) {
-			pq->full = true;
+			fdwait_arm(pq->wait, false, true);
 			break;
 		} else if (errno != EINTR) { /* the first one is nothing for it */
 			netport_add(&port->refused, 1);
@@ -205,7 +204,6 @@ static int packet_send(struct netdrv_queue *q, struct netbuf *const *pkts, unsig
 	struct packet_port *port = (struct packet_port *)q->dev;
 	unsigned number[NETDRV_BATCH], ready = 0, sent;
 
-	pq->full = false;
 	for (unsigned i = 0; i < n; i++) {
 		struct vnetport_out *o = &pq->out[ready];
 
@@ -296,9 +294,7 @@ static int packet_recv(struct netdrv_queue *q, struct netbuf *b)
 
 static int packet_arm(struct netdrv_queue *q, bool want_recv)
 {
-	struct packet_queue *pq = (struct packet_queue *)q;
-
-	fdwait_arm(pq->wait, want_recv, pq->full);
+	fdwait_arm(((struct packet_queue *)q)->wait, want_recv, false);
 	return 0;
 }
 

@@ -47,7 +47,6 @@ struct xdp_queue {
 	struct netdrv_queue q; /* first */
 	struct netport_timer timer;
 	struct fdwait *wait;
-	bool full; /* the last send() found no room */
 };
 
 /* --------------------------------------------------------------------- device */
@@ -307,7 +306,8 @@ static int xdp_send(struct netdrv_queue *q, struct netbuf *const *pkts, unsigned
 	}
 	if (put)
 		xsk_ring_prod__submit(&port->tx, put);
-	xq->full = i < n;
+	if (i < n)
+		netport_timer_at(&xq->timer, worker_now(q->worker) + XDP_RETRY_NS);
 	kick(port);
 	return (int)i;
 }
@@ -342,12 +342,8 @@ static int xdp_recv(struct netdrv_queue *q, struct netbuf *b)
 
 static int xdp_arm(struct netdrv_queue *q, bool want_recv)
 {
-	struct xdp_queue *xq = (struct xdp_queue *)q;
-
-	if (xq->full)
-		netport_timer_at(&xq->timer, worker_now(q->worker) + XDP_RETRY_NS);
 	/* the poll also tells the kernel of frames to fill, and sends */
-	fdwait_arm(xq->wait, want_recv, false);
+	fdwait_arm(((struct xdp_queue *)q)->wait, want_recv, false);
 	return 0;
 }
 
