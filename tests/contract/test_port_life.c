@@ -243,6 +243,7 @@ static void test_queues_unread(void **state)
 
 	(void)state;
 	assert_int_equal(dev->info.max_queues, 4);
+	netns_up("q0");
 	netrig_start(&s.rig, dev, 0, 0);
 	for (int round = 0; round < 3; round++) {
 		give_flows(peer);
@@ -295,6 +296,58 @@ static void test_deleted(void **state)
 	}
 }
 
+/* ------------------------------------------------------------------ no room */
+
+static unsigned long arrived(const char *ifname)
+{
+	char path[128];
+	unsigned long n = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/sys/class/net/%s/statistics/rx_packets", ifname);
+	f = fopen(path, "r");
+	assert_non_null(f);
+	assert_int_equal(fscanf(f, "%lu", &n), 1);
+	fclose(f);
+	return n;
+}
+
+/* A slow interface: send() says that there is no room, ready() that there is. */
+static void test_no_room(void **state)
+{
+	const struct netdrv_params p = { .driver = "packet", .target = "v0" };
+	struct netpkt *pkts[NETDRV_BATCH];
+	uint8_t frame[1514];
+	unsigned long before;
+	struct netdrv *dev;
+
+	(void)state;
+	netns_run("ip link add name v0 type veth peer name v1");
+	if (system("tc qdisc add dev v0 root tbf rate 50mbit burst 3000 limit 4000000")) {
+		netns_run("ip link del v0");
+		skip();
+	}
+	netns_run("ip link set v1 up");
+	netns_up("v0");
+	dev = netrig_open(NULL, &p);
+	netrig_frame(frame, sizeof(frame), 1);
+	for (unsigned i = 0; i < NETDRV_BATCH; i++)
+		pkts[i] = netpkt_new(frame, sizeof(frame), NETBUF_HDR, 3, i);
+	netrig_start(&s.rig, dev, 0, 0);
+	before = arrived("v1");
+	for (int i = 0; i < 10; i++)
+		assert_true(netrig_send_all(&s.rig, pkts, NETDRV_BATCH));
+	assert_true(s.rig.readies > 0);
+	for (int i = 0; i < WAIT_MS && arrived("v1") - before < 10 * NETDRV_BATCH; i++)
+		pause_ms(1);
+	assert_int_equal(arrived("v1") - before, 10 * NETDRV_BATCH);
+	netrig_stop(&s.rig);
+	dev->ops->close(dev);
+	for (unsigned i = 0; i < NETDRV_BATCH; i++)
+		netpkt_free(pkts[i]);
+	netns_run("ip link del v0");
+}
+
 /* ---------------------------------------------------------------- the sandbox */
 
 /* In a child: everything after open_files() without rights. */
@@ -311,6 +364,7 @@ static void sandboxed_life(struct netdrv_params *p, const char *other)
 	struct netdrv *dev;
 
 	assert_int_equal(ops->open_files(p, &why), 0);
+	netns_up(other);
 	s.peer = netns_peer(other, true);
 	assert_true(sandbox_enter(&spec) >= 0);
 	assert_true(socket(AF_PACKET, SOCK_RAW, 0) < 0);
@@ -398,10 +452,10 @@ static void test_xdp_killed(void **state)
 int main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_wrong),	   cmocka_unit_test(test_no_rights),
-		cmocka_unit_test(test_opener),	   cmocka_unit_test(test_queues_unread),
-		cmocka_unit_test(test_deleted),	   cmocka_unit_test(test_sandboxed),
-		cmocka_unit_test(test_xdp_killed),
+		cmocka_unit_test(test_wrong),	cmocka_unit_test(test_no_rights),
+		cmocka_unit_test(test_opener),	cmocka_unit_test(test_queues_unread),
+		cmocka_unit_test(test_deleted), cmocka_unit_test(test_sandboxed),
+		cmocka_unit_test(test_no_room), cmocka_unit_test(test_xdp_killed),
 	};
 	const char *reason;
 

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <liburing.h>
+#include <linux/if_tun.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -134,6 +135,13 @@ static int try_tiocsti(void)
 {
 	return failed(ioctl(0, TIOCSTI, "x"));
 }
+/* A tap's descriptor, given another interface. */
+static int try_tap(void)
+{
+	char ifr[64] = "tap0";
+
+	return failed(ioctl(0, TUNSETIFF, ifr));
+}
 static int try_setown(void)
 {
 	return failed(fcntl(0, F_SETOWN, victim));
@@ -178,7 +186,7 @@ static void test_refused(void **state)
 		T(try_exec_memory), T(try_mprotect_exec), T(try_proc_mem),
 		T(try_self_mem),    T(try_tiocsti),	  T(try_setown),
 		T(try_nofile),	    T(try_dumpable),	  T(try_uring),
-		T(try_unix_stat),
+		T(try_unix_stat),   T(try_tap),
 #undef T
 	};
 	const struct sandbox_spec spec = { 0 };

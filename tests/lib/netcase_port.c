@@ -3,10 +3,18 @@
 #include "tests/lib/netcase_port.h"
 
 #include <errno.h>
+#include <linux/if.h>
+#include <linux/if_tun.h>
 #include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 #include "hv/base/tap.h"
 #include "tests/lib/netns.h"
@@ -83,18 +91,29 @@ const char *port_no_tap(void)
 	return NULL;
 }
 
-/* Made beforehand, so that the other end is there before the first frame. */
+/*
+ * Made beforehand, so that the other end is there before the first frame, and with a
+ * queue that gets nothing, so that it is up before the port has opened it.
+ */
 void port_tap_setup(struct netcase_dev *d)
 {
+	struct ifreq ifr = { .ifr_flags = IFF_DETACH_QUEUE };
+	char made[IFACE_NAME_MAX];
+	int fd;
+
 	netns_run("ip tuntap add mode tap multi_queue vnet_hdr name tnd0");
-	netns_run("ip link set tnd0 up");
+	assert_int_equal(tap_open("tnd0", 1, &fd, made), 0);
+	assert_int_equal(ioctl(fd, TUNSETQUEUE, &ifr), 0);
+	netns_up("tnd0");
 	d->params.ifname = "tnd0";
 	d->params.mtu = MTU;
 	d->fd = netns_peer("tnd0", false);
+	d->end = (void *)(intptr_t)fd;
 }
 
 void port_tap_teardown(struct netcase_dev *d)
 {
+	close((int)(intptr_t)d->end);
 	close(d->fd);
 	netns_run("ip link del tnd0");
 }
@@ -105,7 +124,9 @@ void port_veth_setup(struct netcase_dev *d)
 
 	netns_run("ip link add name tnd0 mtu %u type veth peer name tnd1 mtu %u", mtu,
 		  mtu);
-	netns_run("ip link set tnd1 up");
+	netns_run("ip link set tnd0 up");
+	netns_up("tnd1");
+	netns_up("tnd0");
 	d->params.target = "tnd0";
 	d->fd = netns_peer("tnd1", false);
 }

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <poll.h>
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -78,6 +80,21 @@ void netns_run(const char *fmt, ...)
 	vsnprintf(cmd, sizeof(cmd), fmt, ap);
 	va_end(ap);
 	must(system(cmd) == 0, cmd);
+}
+
+void netns_up(const char *ifname)
+{
+	struct ifreq ifr = { 0 };
+	cleanup_close int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	strncpy(ifr.ifr_name, ifname, IFNAMSIZ - 1);
+	netns_run("ip link set %s up", ifname);
+	for (int i = 0; i < 5000 && !(ifr.ifr_flags & IFF_RUNNING); i++) {
+		usleep(1000);
+		must(!ioctl(sock, SIOCGIFFLAGS, &ifr), ifname);
+	}
+	/* the flag comes a little before the packets, but both under one lock */
+	netns_run("ip link set %s up", ifname);
 }
 
 int netns_peer(const char *ifname, bool vnet)

@@ -17,6 +17,10 @@ int netns_enter(bool privileged);
 /* Runs a shell command that must succeed; the test fails otherwise. */
 void netns_run(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* Sets an interface up and waits until it carries packets: the kernel drops them
+ * between the two. */
+void netns_up(const char *ifname);
+
 /*
  * A packet socket on an interface, as the kernel's side of a port: what it sends
  * leaves by the interface, what it receives came in (its own packets do not).
