@@ -44,6 +44,10 @@ enum cli_key {
 	CLI_RECURSIVE = 'R',
 	CLI_NBD = 256,
 	CLI_PLUGIN,
+	CLI_FILTER,
+	CLI_SNAPLEN,
+	CLI_ROTATE_SIZE,
+	CLI_ROTATE_SECONDS,
 };
 
 struct cli {
@@ -53,7 +57,9 @@ struct cli {
 	bool json, stats, force, readonly, recursive;
 	uint32_t wait_ms;
 	uint32_t count;
-	const char *nbd, *plugin;
+	const char *nbd, *plugin, *filter;
+	uint32_t snaplen, rotate_seconds;
+	uint64_t rotate_size;
 	char *usage_error; /* the first */
 	/* Opened when first asked for, closed by main. */
 	int hv;

@@ -8,8 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ringproto/capring.h"
 #include "tools/cli.h"
 #include "tools/cmds.h"
+#include "tools/disk_spec.h"
 #include "tools/image.h"
 
 static const struct verb verbs_image[] = {
@@ -19,9 +21,9 @@ static const struct verb verbs_image[] = {
 	{ 0 },
 };
 
-const struct verb *const verb_groups[] = { verbs_domain, verbs_block,  verbs_network,
-					   verbs_image,	 verbs_export, verbs_xs,
-					   verbs_info,	 NULL };
+const struct verb *const verb_groups[] = { verbs_domain,  verbs_block, verbs_network,
+					   verbs_capture, verbs_image, verbs_export,
+					   verbs_xs,	  verbs_info,  NULL };
 
 static void usage_error(struct cli *c, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -61,16 +63,27 @@ static error_t take_wait(struct cli *c, const char *arg)
 	return 0;
 }
 
-static error_t take_count(struct cli *c, const char *arg)
+static error_t take_number(struct cli *c, const char *option, const char *arg,
+			   uint32_t max, uint32_t *field)
 {
 	uint64_t n;
 
-	if (cli_parse_number(arg, UINT32_MAX, &n) || !n) {
-		usage_error(c, "--count '%.40s' is no number from 1", arg);
+	if (cli_parse_number(arg, max, &n) || !n) {
+		usage_error(c, "--%s '%.40s' is no number from 1 to %u", option, arg,
+			    max);
 		return EINVAL;
 	}
-	c->count = (uint32_t)n;
+	*field = (uint32_t)n;
 	return 0;
+}
+
+static error_t take_size(struct cli *c, const char *option, const char *arg,
+			 uint64_t *field)
+{
+	if (!disk_size_parse(arg, field) && *field)
+		return 0;
+	usage_error(c, "--%s '%.40s' is no size such as 100M", option, arg);
+	return EINVAL;
 }
 
 /* getopt stopped behind the option that it does not know, or in front of it. */
@@ -110,7 +123,17 @@ static error_t parse_verb(int key, char *arg, struct argp_state *state)
 	case CLI_WAIT:
 		return take_wait(c, arg);
 	case CLI_COUNT:
-		return take_count(c, arg);
+		return take_number(c, "count", arg, UINT32_MAX, &c->count);
+	case CLI_SNAPLEN:
+		return take_number(c, "snaplen", arg, CAPRING_SNAPLEN_MAX, &c->snaplen);
+	case CLI_ROTATE_SECONDS:
+		return take_number(c, "rotate-seconds", arg, INT32_MAX,
+				   &c->rotate_seconds);
+	case CLI_ROTATE_SIZE:
+		return take_size(c, "rotate-size", arg, &c->rotate_size);
+	case CLI_FILTER:
+		c->filter = arg;
+		return 0;
 	case CLI_NBD:
 		c->nbd = arg;
 		return 0;

@@ -64,6 +64,9 @@ is "network verbs" "network-attach network-detach network-list network-rate" \
 is "vifs' domains" "guest0 guest1" "$(completes network-attach g)"
 is "vifs" "0 1" "$(completes network-detach guest1 '')"
 is "vifs behind an option" "0 1" "$(completes network-rate --wait 3 guest1 '')"
+is "vif-capture: vifs" "guest1/0 guest1/1" "$(completes vif-capture guest1/)"
+is "vif-capture: options" "--filter= --rotate-seconds= --rotate-size=" \
+	"$(completes vif-capture -- | sorted | tr ' ' '\n' | grep -E 'filter|rotate' | tr '\n' ' ' | sed 's/ $//')"
 is "vif keys" "bridge=" "$(completes network-attach guest0 br)"
 is "vif keys behind a comma" "mac=00:16:3e:01:02:03,mtu=" \
 	"$(completes network-attach guest0 mac=00:16:3e:01:02:03,mt)"
