@@ -19,7 +19,7 @@ BENCH = os.path.abspath(sys.argv.pop(1))
 sys.path.insert(0, BENCH)
 
 from tandembench import fio, procs, report, rows, runner, sides, stats  # noqa: E402
-from tandembench import many, tandem  # noqa: E402
+from tandembench import main, many  # noqa: E402
 
 
 class Statistics(unittest.TestCase):
@@ -134,7 +134,7 @@ class Verdicts(unittest.TestCase):
 
 class Rows(unittest.TestCase):
     def test_every_side_exists(self):
-        known = {**sides.PEERS, **tandem.SIDES}
+        known = main.SIDES
         for r in rows.ROWS:
             for name in r.sides + r.sweep:
                 self.assertIn(name, known, r.id)

@@ -4,6 +4,7 @@
  * requests through one shared ring and spin; no data, no events, no backend.
  *
  *   blkif  a real one-segment read request and its response are converted
+ *   netif  a packet of one 12-byte TX slot and its response are
  *   bare   a 16-byte slot that carries an id: what the index discipline costs
  *
  * Prints one JSON object. What the block path reaches is read beside it.
@@ -19,14 +20,18 @@
 #include <time.h>
 
 #include "ringproto/blkif.h"
+#include "ringproto/netif_pkt.h"
 #include "ringproto/ring.h"
 
 #define BARE_SLOT 16u
 
+enum mode { MODE_BLKIF, MODE_BARE, MODE_NETIF };
+static const char *const mode_name[] = { "blkif", "bare", "netif" };
+
 struct shared {
 	void *pages;
 	size_t bytes, slot;
-	bool bare;
+	enum mode mode;
 	int cpu_front, cpu_back;
 	_Atomic bool stop;
 	uint64_t served; /* by the back thread, read after it ended */
@@ -60,12 +65,28 @@ static inline void relax(void)
 #endif
 }
 
-static void serve_one(struct ring_back *b, bool bare)
+static void serve_packet(struct ring_back *b)
+{
+	struct netif_tx_response rsp = { .status = NETIF_RSP_OKAY };
+	struct netif_pkt p;
+	int avail = 1;
+
+	if (netif_tx_take(b, &avail, &p))
+		rsp.status = NETIF_RSP_ERROR;
+	rsp.id = p.slot[0].id;
+	memcpy(ring_back_next(b, sizeof(rsp)), &rsp, sizeof(rsp));
+}
+
+static void serve_one(struct ring_back *b, enum mode mode)
 {
 	struct blkif_req req;
 	uint64_t id;
 
-	if (bare) {
+	if (mode == MODE_NETIF) {
+		serve_packet(b);
+		return;
+	}
+	if (mode == MODE_BARE) {
 		ring_copy_request(b, &id, 0, sizeof(id));
 		ring_back_consume(b);
 		memcpy(ring_back_next(b, sizeof(id)), &id, sizeof(id));
@@ -92,14 +113,15 @@ static void *back_main(void *arg)
 		}
 		sh->served += (uint64_t)n;
 		while (n--)
-			serve_one(&b, sh->bare);
+			serve_one(&b, sh->mode);
 		ring_back_push(&b);
 	}
 	return NULL;
 }
 
-static void ask_one(struct ring_front *f, bool bare, uint64_t id)
+static void ask_one(struct ring_front *f, enum mode mode, uint64_t id)
 {
+	const struct netif_tx_request tx = { .gref = 1, .id = (uint16_t)id, .size = 64 };
 	struct blkif_req req = {
 		.operation = BLKIF_OP_READ,
 		.nr_segments = 1,
@@ -108,21 +130,27 @@ static void ask_one(struct ring_front *f, bool bare, uint64_t id)
 		.seg[0] = { .gref = 1, .last_sect = 7 },
 	};
 
-	if (bare)
+	if (mode == MODE_BARE)
 		memcpy(ring_front_next(f), &id, sizeof(id));
+	else if (mode == MODE_NETIF)
+		memcpy(ring_front_next(f), &tx, sizeof(tx));
 	else
 		blkif_put_request(f, BLKIF_ABI_NATIVE, &req);
 }
 
 /* Takes n responses; returns how many did not carry the id that was due. */
-static uint64_t take(struct ring_front *f, bool bare, int n, uint64_t *due)
+static uint64_t take(struct ring_front *f, enum mode mode, int n, uint64_t *due)
 {
+	struct netif_tx_response tx;
 	struct blkif_response rsp;
 	uint64_t bad = 0, id;
 
 	while (n--) {
-		if (bare) {
+		if (mode == MODE_BARE) {
 			ring_copy_response(f, &id, sizeof(id));
+		} else if (mode == MODE_NETIF) {
+			ring_copy_response(f, &tx, sizeof(tx));
+			id = tx.status ? ~0ull : (*due & ~0xffffull) | tx.id;
 		} else {
 			blkif_copy_response(f, &rsp);
 			id = rsp.id;
@@ -141,7 +169,7 @@ static uint64_t front_run(struct shared *sh, struct ring_front *f, unsigned qd,
 
 	for (;;) {
 		while (asked - due < qd)
-			ask_one(f, sh->bare, asked++);
+			ask_one(f, sh->mode, asked++);
 		ring_front_push(f);
 		while (!(n = ring_front_avail(f)))
 			if (!(++rounds & 1023) && now_ns() >= end)
@@ -150,7 +178,7 @@ static uint64_t front_run(struct shared *sh, struct ring_front *f, unsigned qd,
 				relax();
 		if (n < 0)
 			return ~0ull;
-		bad += take(f, sh->bare, n, &due);
+		bad += take(f, sh->mode, n, &due);
 		if (!(++rounds & 1023) && now_ns() >= end)
 			return bad ? ~0ull : due;
 	}
@@ -183,7 +211,7 @@ static int run(struct shared *sh, unsigned qd, double seconds)
 	}
 	printf("{\"mode\": \"%s\", \"qd\": %u, \"slots\": %u, \"seconds\": %.6f, "
 	       "\"requests\": %llu, \"per_s\": %.0f, \"ns_each\": %.2f}\n",
-	       sh->bare ? "bare" : "blkif", qd, f.r.mask + 1, (double)ns / 1e9,
+	       mode_name[sh->mode], qd, f.r.mask + 1, (double)ns / 1e9,
 	       (unsigned long long)done, (double)done * 1e9 / (double)ns,
 	       (double)ns / (double)done);
 	return 0;
@@ -191,7 +219,8 @@ static int run(struct shared *sh, unsigned qd, double seconds)
 
 static int usage(void)
 {
-	fputs("usage: ringbench [--qd N] [--time S] [--bare] [--cpus F,B] [--order N]\n",
+	fputs("usage: ringbench [--qd N] [--time S] [--bare|--net] [--cpus F,B]\n"
+	      "                 [--order N]\n",
 	      stderr);
 	return 2;
 }
@@ -202,6 +231,7 @@ int main(int argc, char **argv)
 		{ "qd", required_argument, NULL, 'q' },
 		{ "time", required_argument, NULL, 't' },
 		{ "bare", no_argument, NULL, 'b' },
+		{ "net", no_argument, NULL, 'n' },
 		{ "cpus", required_argument, NULL, 'c' },
 		{ "order", required_argument, NULL, 'o' },
 		{ NULL, 0, NULL, 0 },
@@ -217,7 +247,9 @@ int main(int argc, char **argv)
 		else if (c == 't')
 			seconds = atof(optarg);
 		else if (c == 'b')
-			sh.bare = true;
+			sh.mode = MODE_BARE;
+		else if (c == 'n')
+			sh.mode = MODE_NETIF;
 		else if (c == 'o')
 			order = (unsigned)atoi(optarg);
 		else if (c != 'c' ||
@@ -226,7 +258,11 @@ int main(int argc, char **argv)
 	}
 	if (!qd || seconds <= 0 || order > BLKIF_MAX_RING_ORDER)
 		return usage();
-	sh.slot = sh.bare ? BARE_SLOT : blkif_slot_size(BLKIF_ABI_NATIVE);
+	sh.slot = sh.mode == MODE_BARE	  ? BARE_SLOT
+		  : sh.mode == MODE_NETIF ? sizeof(struct netif_tx_request)
+					  : blkif_slot_size(BLKIF_ABI_NATIVE);
+	if (sh.mode == MODE_NETIF)
+		order = 0; /* as the protocol has it */
 	sh.bytes = (size_t)RING_PAGE_SIZE << order;
 	sh.pages = mmap(NULL, sh.bytes, PROT_READ | PROT_WRITE,
 			MAP_SHARED | MAP_ANONYMOUS, -1, 0);

@@ -16,11 +16,11 @@ def verdict(row, point, metric, ours, bound, value, at_most, note="", against=No
             "spread": None, "verdict": "met" if met else "missed"}
 
 
-def ring(runner, _row, _missing):
+def ring(runner, row, _missing):
     """The shared ring between two pinned threads: the bound of every path over it."""
     exe = runner.ctx.tool("bench/ringbench")
     out = []
-    for mode in ([], ["--bare"]):
+    for mode in (["--net"],) if row.id[0] == "N" else ([], ["--bare"]):
         for qd in (1, 32, 128):
             cmd = [exe, "--qd", str(qd), "--time", str(min(2, runner.plan.seconds)), *mode]
             runs = [json.loads(procs.run(cmd)[0]) for _ in range(runner.plan.repeats)]
@@ -69,4 +69,9 @@ def many(runner, row, missing):
     return runner.ctx.many(runner, row, verdict, missing)
 
 
-EXTRAS = {"ring": ring, "idle": idle, "many": many}
+def vifs(runner, row, missing):
+    """N7: the same load between 2 and 64 vifs of one switch."""
+    return runner.ctx.netmany(runner, row, verdict, missing)
+
+
+EXTRAS = {"ring": ring, "idle": idle, "many": many, "vifs": vifs}

@@ -11,6 +11,8 @@ _VERSIONS = {
     "qemu-storage-daemon": ["qemu-storage-daemon", "--version"],
     "nbdkit": ["nbdkit", "--version"],
     "zstd": ["zstd", "--version"],
+    "iperf3": ["iperf3", "--version"],
+    "dpdk-dev": ["dpkg-query", "-W", "-f=${Version}", "dpdk-dev"],
 }
 
 

@@ -6,11 +6,15 @@ import os
 import sys
 import time
 
-from . import extras, machine, many, procs, report, rows, runner, sides, tandem
+from . import extras, machine, many, netmany, netsides, pktsides, procs, report, rows
+from . import runner, sides, tandem
 from .files import Files
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__)))))
+
+
+SIDES = {**sides.PEERS, **tandem.SIDES, **netsides.SIDES, **pktsides.SIDES}
 
 
 class Context:
@@ -22,7 +26,8 @@ class Context:
         self.client_cpus, self.server_cpus = ({0}, {1}) if pin else (None, None)
         self.instance = tandem.Instance(self)
         self.extras = extras.EXTRAS
-        self.many = many.run
+        self.many, self.netmany = many.run, netmany.run
+        self.hugepages = pktsides.Hugepages()
 
     def built(self, path):
         return os.path.join(self.build, path)
@@ -31,18 +36,19 @@ class Context:
         return self.built(f"tools/{name}")
 
     def make_side(self, name):
-        cls, opts = {**sides.PEERS, **tandem.SIDES}[name]
+        cls, opts = SIDES[name]
         return cls(name, self, **opts)
 
     def close(self):
         self.instance.close()
         procs.end_all()
+        self.hugepages.close()
         self.files.close()
 
 
 def parse(argv):
     p = argparse.ArgumentParser(
-        prog="tools/bench/run", description="Measures tandem's block path beside its peers.")
+        prog="tools/bench/run", description="Measures tandem's disks and networks beside their peers.")
     p.add_argument("--rows", help="B1,B2,... (default: all)")
     p.add_argument("--quick", action="store_true",
                    help="1-second runs, two of each: does it work, not how fast is it")

@@ -70,17 +70,16 @@ def pss(pid):
         return next(int(l.split()[1]) << 10 for l in f if l.startswith("Pss:"))
 
 
-def measure(runner, sides, runs, missing):
+def measure(runner, sides, runs, missing, point, what):
     """Turn and turn about, as everywhere; a count that fails leaves the others."""
     for _ in range(runner.plan.repeats):
         for n in list(runs):
             try:
-                point = Point(max(1, 32 // n), lat=False)
-                runs[n].append(sides[n].run(point, runner.plan.seconds))
+                runs[n].append(sides[n].run(point(n), runner.plan.seconds))
                 sides[n].quiesce()
             except (procs.Failed, OSError) as e:
-                missing[f"{n} vbds"] = str(e)
-                runner.say(f"  {n} vbds: not measured: {e}")
+                missing[f"{n} {what}"] = str(e)
+                runner.say(f"  {n} {what}: not measured: {e}")
                 sides[n].stop()
                 del runs[n]
 
@@ -89,7 +88,8 @@ def run(runner, row, verdict, missing):
     sides = {n: ManySide(f"many{n}", runner.ctx, n=n) for n in COUNTS}
     runs = {n: [] for n in COUNTS}
     try:
-        measure(runner, sides, runs, missing)
+        measure(runner, sides, runs, missing, lambda n: Point(max(1, 32 // n), lat=False),
+                "vbds")
     finally:
         for side in sides.values():
             side.stop()

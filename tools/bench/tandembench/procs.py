@@ -26,13 +26,14 @@ def _die_with_parent():
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def spawn(cmd, env=None, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cpus=None):
+def spawn(cmd, env=None, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cpus=None,
+          stdin=subprocess.DEVNULL):
     def setup():
         _die_with_parent()
         if cpus:
             os.sched_setaffinity(0, cpus)
     try:
-        p = subprocess.Popen(cmd, env=env, stdin=subprocess.DEVNULL, stdout=stdout,
+        p = subprocess.Popen(cmd, env=env, stdin=stdin, stdout=stdout,
                              stderr=stderr, start_new_session=True, preexec_fn=setup)
     except OSError as e:
         raise Failed(f"{cmd[0]}: {e.strerror}") from None

@@ -35,6 +35,8 @@ class Row:
 FAST = dict(lat=False)
 RAM_PEERS = ("qemu-vub-tmpfs", "qemu-nbd-tmpfs", "nbdkit-memory")
 NO_DATA_PEERS = ("qemu-vub-null",)
+DPDK = ("dpdk-vhost", "dpdk-memif", "dpdk-memif-zc")
+PACKETS = ("tandem-packets", "tandem-packets-poll") + DPDK
 
 ROWS = (
     Row("B1", "null driver: the path without data",
@@ -107,6 +109,45 @@ ROWS = (
               "CPU time beside it say what it costs."),
     Row("B10", "many vbds in one backend process",
         (), (), (), extra=("many",)),
+    Row("N1", "64-byte packets, generator to sink, one queue",
+        PACKETS,
+        (Packets(64), Packets(64, way="in")),
+        (Target("pps", 1.2, "tandem-packets", DPDK),
+         Target("pps", 1.2, "tandem-packets-poll", DPDK,
+                note="polling always, as testpmd does")),
+        sweep=("tandem-packets", "dpdk-vhost", "dpdk-memif"), extra=("ring",)),
+    Row("N2", "1500-byte packets, the same",
+        PACKETS,
+        (Packets(1500), Packets(1500, way="in")),
+        (Target("pps", 1.2, "tandem-packets", DPDK),
+         Target("pps", 1.2, "tandem-packets-poll", DPDK,
+                note="polling always, as testpmd does"))),
+    Row("N3", "TCP between two namespaces, large segments",
+        ("tandem-tap", "shovel", "veth"),
+        (Stream(), Stream(way="in")),
+        (Target("gbit_per_s", 1.0, "tandem-tap", ("shovel",)),
+         Target("gbit_per_s", 0.75, "tandem-tap", ("veth",)),
+         Target("gbit_per_cpu_s", 0.9, "tandem-tap", ("shovel",))),
+        sweep=("tandem-tap", "shovel", "veth")),
+    Row("N4", "TCP between two namespaces, packets of 1500 bytes",
+        ("tandem-tap-plain", "tandem-tap-nogso", "shovel-plain", "veth-plain"),
+        (Stream(), Stream(way="in")),
+        (Target("gbit_per_s", 1.5, "tandem-tap-plain", ("shovel-plain",)),
+         Target("gbit_per_s", 1.5, "tandem-tap-nogso", ("shovel-plain",),
+                note="with checksum offload, which the shovel has not"))),
+    Row("N5", "UDP request and response",
+        ("tandem-tap", "shovel", "veth"),
+        (Asking(),),
+        (Target("p50_us", 1.0, "tandem-tap", ("shovel",), at_most=True),
+         Target("p99_us", 1.0, "tandem-tap", ("shovel",), at_most=True))),
+    Row("N6", "TCP, four streams, several queues",
+        ("tandem-tap", "tandem-tap-q2", "tandem-tap-q4"),
+        (Stream(4), Stream(4, way="in")),
+        tuple(Target("gbit_per_s", 0.95, f"tandem-tap-q{n}", ("tandem-tap",),
+                     note="no loss by more queues, within what runs differ")
+              for n in (2, 4))),
+    Row("N7", "many vifs on one switch in one backend process",
+        (), (), (), extra=("vifs",)),
 )
 
 

@@ -214,7 +214,8 @@ def size_bytes(s):
     return int(s[:-1]) << units[s[-1]] if s[-1] in units else int(s)
 
 
-PACKAGES = {"qemu-storage-daemon": "qemu-system-common", "nbdkit": "nbdkit", "fio": "fio"}
+PACKAGES = {"qemu-storage-daemon": "qemu-system-common", "ip": "iproute2",
+            "dpdk-testpmd": "dpdk-dev"}
 
 FIXED = ("--fixedbufs=1", "--registerfiles=1")
 

@@ -34,12 +34,15 @@ class Instance:
     def cli(self, *words):
         return procs.run([self.ctx.tool("tandem"), *words], self.env, timeout=60)[0]
 
-    def blkback(self, domain, *options):
+    def backend(self, program, domain, *options):
         self.domain(domain)
         log = open(f"{self.ctx.files.run}/{domain}.log", "ab")
-        return procs.spawn([self.ctx.tool("tandem-blkback"), "--domain", domain,
-                            "--allow", self.ctx.files.disk, "--allow", self.ctx.files.shm,
-                            *options], self.env, stderr=log, cpus=self.ctx.server_cpus)
+        return procs.spawn([self.ctx.tool(program), "--domain", domain, *options],
+                           self.env, stderr=log, cpus=self.ctx.server_cpus)
+
+    def blkback(self, domain, *options):
+        return self.backend("tandem-blkback", domain, "--allow", self.ctx.files.disk,
+                            "--allow", self.ctx.files.shm, *options)
 
     def close(self):
         if self.hvd:
