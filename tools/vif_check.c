@@ -99,7 +99,7 @@ static const struct port_kind {
 	const char *example; /* of one; where there is none, what to give instead */
 	bool bridge;	     /* bridge= says something */
 } ports[] = {
-	{ "tap", TARGET_NONE, "vifname= names the interface", true },
+	{ "tap", TARGET_MAY, "tnd0", true },
 	{ "switch", TARGET_MUST, "lan0", true },
 	{ "packet", TARGET_MUST, "eth0", false },
 	{ "xdp", TARGET_MUST, "eth0", false },
