@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""tools/bench/run from end to end on one row: tandem's side and its peer are measured,
-the results are there, and nothing is left behind.
+"""tools/bench/run from end to end on a row of disks and one of networks: tandem's sides
+and their peers are measured, the results are there, and nothing is left behind.
 
 usage: test_bench_smoke.py BUILD_DIR
 """
@@ -12,7 +12,8 @@ import sys
 import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-NEEDED = ("tools/tandem", "tools/tandem-hvd", "tools/tandem-blkback", "tools/bench/tdblk")
+NEEDED = ("tools/tandem", "tools/tandem-hvd", "tools/tandem-blkback", "tools/bench/tdblk",
+          "tools/tandem-netback", "tools/tandem-netfront", "tools/bench/netrr")
 ENGINE = "frontends/fio/tandem.so"
 
 
@@ -41,22 +42,29 @@ def main():
         mark = f"BENCH_SMOKE={d}"
         env = {**os.environ, "TMPDIR": tmp, "BENCH_SMOKE": d}
         r = subprocess.run(
-            [os.path.join(ROOT, "tools/bench/run"), "--rows", "B2", "--quick", "--seconds",
+            [os.path.join(ROOT, "tools/bench/run"), "--rows", "B2,N5", "--quick", "--seconds",
              "1", "--repeats", "1", "--no-sweep", "--size", "16m", "--scratch", tmp,
              "--build", build, "--out", d], env=env, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, timeout=150)
         print(r.stdout)
         assert r.returncode == 0, r.returncode
         with open(os.path.join(d, "results.json")) as f:
-            row, = json.load(f)["rows"]
+            row, network = json.load(f)["rows"]
         ours = ["tandem-ram-lib"]
         if os.path.exists(os.path.join(build, ENGINE)):
             ours.append("tandem-ram")
         for name in ours:
             side = row["points"][0]["sides"].get(name)
             assert side and side["iops"]["median"] > 0, row["missing"]
+        for name in ("tandem-tap", "shovel", "veth"):
+            side = network["points"][0]["sides"].get(name)
+            if side:
+                assert side["asks_per_s"]["median"] > 0, side
+            else:  # no namespaces, no taps, no iperf3: the reason has to be there
+                print(f"{name}: {network['missing'][name]}")
         with open(os.path.join(d, "report.html")) as f:
-            assert "tandem-ram-lib" in f.read()
+            page = f.read()
+        assert "tandem-ram-lib" in page and "tandem-tap" in page
         assert os.listdir(tmp) == [], f"left in TMPDIR: {os.listdir(tmp)}"
         assert leftovers(mark) == [], "processes left running"
         r = subprocess.run([os.path.join(ROOT, "tools/bench/run"), "--rows", "B77",

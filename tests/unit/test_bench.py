@@ -1,7 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""The benchmark's own arithmetic: statistics, fio's and vublk's JSON, verdicts, the
-report, and that what it starts is ended.
+"""The benchmark's own arithmetic: statistics, the clients' JSON, verdicts, the report, and that what it starts is ended.
 
 usage: test_bench.py TOOLS_BENCH_DIR
 """
@@ -10,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import unittest
 from html.parser import HTMLParser
@@ -18,7 +18,8 @@ sys.dont_write_bytecode = True
 BENCH = os.path.abspath(sys.argv.pop(1))
 sys.path.insert(0, BENCH)
 
-from tandembench import fio, procs, report, rows, runner, sides, stats  # noqa: E402
+from tandembench import fio, load, netns, netsides, pktsides, procs  # noqa: E402
+from tandembench import report, rows, runner, sides, stats  # noqa: E402
 from tandembench import main, many  # noqa: E402
 
 
@@ -91,6 +92,91 @@ class FioJson(unittest.TestCase):
         self.assertRaises(procs.Failed, sides.parse_bench, "{}")
 
 
+class NetworkJson(unittest.TestCase):
+    IPERF = {"end": {"sum_sent": {"bytes": 1100, "bits_per_second": 8800, "retransmits": 3},
+                     "sum_received": {"bytes": 1000, "bits_per_second": 8000}}}
+
+    def test_iperf_counts_what_arrived(self):
+        s = netsides.parse_iperf(json.dumps(self.IPERF))
+        self.assertEqual(s, {"bytes_per_s": 1000, "bytes": 1000, "retransmits": 3})
+        load.Stream().derive(s, 0.5)
+        self.assertEqual((s["gbit_per_s"], s["gbit_per_cpu_s"]), (8e-6, 16e-6))
+
+    def test_netrr(self):
+        s = netsides.parse_netrr('{"asks": 10, "asks_per_s": 5, "lost": 1, '
+                                 '"lat_ns": {"p50": 7000, "p99": 9000, "max": 1}}')
+        load.Asking().derive(s, 1e-3)
+        self.assertEqual((s["p50_us"], s["p99_us"], s["cpu_us_per_ask"]), (7, 9, 100))
+
+    def test_packets(self):
+        s = pktsides.parse_netfront('{"tx_packets":200,"rx_packets":0,"seconds":2.0}', "tx")
+        load.Packets(125).derive(s, 1e-6)
+        self.assertEqual((s["pps"], s["gbit_per_s"], s["cpu_ns_per_packet"]),
+                         (100, 1e-4, 5))
+
+    def test_failures_are_said(self):
+        nothing = json.loads(json.dumps(self.IPERF))
+        nothing["end"]["sum_received"]["bytes"] = 0
+        for text in ("", "{}", '{"error": "unable to connect"}', json.dumps(nothing)):
+            self.assertRaises(procs.Failed, netsides.parse_iperf, text)
+        self.assertRaises(procs.Failed, netsides.parse_netrr, "{}")
+        for text in ("", "{}", '{"tx_packets":0,"seconds":1}'):
+            self.assertRaises(procs.Failed, pktsides.parse_netfront, text, "tx")
+
+
+class Namespaces(unittest.TestCase):
+    def test_two_that_are_not_ours_and_go(self):
+        try:
+            pair = netns.Pair()
+        except procs.Failed as e:
+            self.skipTest(str(e))
+        here = os.readlink("/proc/self/ns/net")
+        try:
+            spaces = [procs.run(pair.inside(end, ["readlink", "/proc/self/ns/net"]))[0]
+                      for end in (pair.left, pair.right)]
+            self.assertEqual(len({here + "\n", *spaces}), 3)
+        finally:
+            pids = [pair.left.pid, pair.right.pid]
+            pair.close()
+        for pid in pids:
+            self.assertFalse(os.path.exists(f"/proc/{pid}"))
+
+
+class Pages(unittest.TestCase):
+    """What is put back is put back when the benchmark is killed, too."""
+
+    def killed(self, sig):
+        with tempfile.NamedTemporaryFile("w+") as f:
+            f.write("7\n")
+            f.flush()
+            code = (f"import sys,time; sys.path.insert(0, {BENCH!r})\n"
+                    "from tandembench import pktsides\n"
+                    f"pktsides._HUGEPAGES = {f.name!r}\n"
+                    "n = iter((0, 1 << 20))\npktsides._free_pages = lambda: next(n)\n"
+                    "h = pktsides.Hugepages()\nprint(h.ensure(), flush=True)\n"
+                    "time.sleep(60)\n")
+            b = subprocess.Popen([sys.executable, "-B", "-c", code],
+                                 stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                 text=True)
+            self.assertEqual(b.stdout.readline(), "True\n")
+            with open(f.name) as now:
+                self.assertEqual(int(now.read()), 7 + pktsides._NEEDED)
+            b.send_signal(sig)
+            b.wait(20)
+            b.stdout.close()
+            deadline = time.monotonic() + 5
+            while time.monotonic() < deadline:
+                with open(f.name) as now:
+                    if now.read() == "7\n":
+                        return True
+                time.sleep(0.02)
+            return False
+
+    def test_killed(self):
+        self.assertTrue(self.killed(signal.SIGKILL))
+        self.assertTrue(self.killed(signal.SIGINT))
+
+
 def runs(*iops):
     return runner.collect([
         {"iops": i, "bytes_per_s": i * 4096, "cpu_us_per_io": 2.0, "round_trip_us": 1e6 / i,
@@ -130,6 +216,23 @@ class Verdicts(unittest.TestCase):
         t = rows.Target("iops", 0.8, "a", ("b",))
         self.assertEqual(judged(t, b=runs(1))["verdict"], "not measured")
         self.assertEqual(judged(t, a=runs(1))["verdict"], "not measured")
+
+
+class Loads(unittest.TestCase):
+    def test_each_has_labels_and_a_sweep_begins_at_its_point(self):
+        for kind in load.KINDS.values():
+            for m in kind.metrics:
+                self.assertIn(m, load.LABELS)
+        self.assertEqual([x for x, _ in rows.Point(32).sweep(True)], [1, 32])
+        line = dict(rows.Packets(64, way="in").sweep(False))
+        self.assertEqual({p.way for p in line.values()}, {"in"})
+        self.assertEqual(line[1500].size, 1500)
+
+    def test_a_row_measures_what_its_targets_are_about(self):
+        for r in rows.ROWS:
+            self.assertLessEqual(len({p.kind for p in r.points}), 1, r.id)
+            for t in r.targets:
+                self.assertIn(t.metric, r.points[0].metrics, r.id)
 
 
 class Rows(unittest.TestCase):
@@ -189,6 +292,23 @@ def result():
 
 
 class Report(unittest.TestCase):
+    def test_a_network_row(self):
+        point = rows.Packets(64)
+        sample = {"pps": 2e6, "gbit_per_s": 1.0, "cpu_ns_per_packet": 90, "lat_us": None,
+                  "cmd": ["x"]}
+        sides_ = {"tandem-x": runner.collect([sample, sample], point.metrics)}
+        r = result()
+        r["rows"][0] |= {
+            "points": [{"kind": "packets", "point": vars(point), "name": point.name,
+                        "sides": sides_}],
+            "sweep": {"tandem-x": [{"size": s, **sample} for s in (64, 1500)]}}
+        page = report.html(json.loads(json.dumps(r)))
+        self.assertIn("<th>CPU ns per packet</th>", page)
+        self.assertIn("<td>2 M</td>", page)
+        if report.plot.available():
+            self.assertIn("million packets per second", page)
+            self.assertIn("bytes a packet", page)
+
     def test_a_loss_is_shown_and_the_page_stands_alone(self):
         page = report.html(json.loads(json.dumps(result())))
         self.assertIn('<span class="missed">missed</span>', page)

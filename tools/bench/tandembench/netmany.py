@@ -21,7 +21,8 @@ class Vifs(TandemSide):
     def start(self):
         inst = self.ctx.instance
         self.drv = f"d-{self.name}"
-        self.servers = [inst.backend("tandem-netback", self.drv)]
+        self.servers = [inst.backend("tandem-netback", self.drv, "--switch",
+                                     self.name)]
         for i in range(self.opts["n"]):
             inst.domain(self.guest_of(i))
             inst.cli("network-attach", self.guest_of(i),

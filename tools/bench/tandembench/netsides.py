@@ -44,6 +44,16 @@ class Joined(Side):
         return ("iperf3", "ip", "ethtool", self.ctx.tool("bench/netrr"))
 
     def start(self):
+        self.log = f"{self.ctx.files.run}/{self.name}.log"
+        open(self.log, "w").close()
+        try:
+            self.connect()
+        except procs.Failed as e:
+            with open(self.log, errors="replace") as f:
+                said = f.read().strip().splitlines()
+            raise procs.Failed(f"{e}: {said[-1]}" if said else str(e)) from None
+
+    def connect(self):
         self.pair = netns.Pair()
         self.join()
         self.pair.up(LEFT, RIGHT)
@@ -53,7 +63,7 @@ class Joined(Side):
         procs.wait_for(f"{self.name}: packets across", self.answers)
 
     def serve(self, end, cmd, env=None, cpus=None):
-        with open(f"{self.ctx.files.run}/{self.name}.log", "ab") as log:
+        with open(self.log, "ab") as log:
             p = procs.spawn(self.pair.inside(end, cmd), env, log, log, cpus)
         self.servers.append(p)
         return p
@@ -118,7 +128,7 @@ class Shovel(Joined):
         p.ip(p.left, "link", "set", RIGHT, "netns", str(p.right.pid))
 
     def ready(self):
-        with open(f"{self.ctx.files.run}/{self.name}.log") as f:
+        with open(self.log) as f:
             return "ready" in f.read()
 
 
