@@ -185,6 +185,7 @@ void netrig_stop(struct netrig *rig)
 {
 	worker_call(rig->worker, rig_stop_call, rig);
 	worker_free(rig->worker);
+	rig->worker = NULL;
 	netpkt_free(rig->room);
 	pthread_cond_destroy(&rig->cond);
 	pthread_mutex_destroy(&rig->lock);

@@ -75,7 +75,7 @@ struct netrig {
 /* Queue `index` of dev on a worker of its own. poll_ns as worker_new's. */
 void netrig_start(struct netrig *rig, struct netdrv *dev, uint32_t index,
 		  uint64_t poll_ns);
-void netrig_stop(struct netrig *rig);
+void netrig_stop(struct netrig *rig); /* rig->worker is NULL then */
 
 /* One send(). How many were taken. */
 int netrig_send(struct netrig *rig, struct netpkt *const *pkts, unsigned n);
