@@ -126,24 +126,52 @@ static void tx_extra(struct input *in)
 	publish(&bad.tx.r.shared->req_prod, &bad.tx.r, &x, sizeof(x));
 }
 
-/* A frame that is one, with what follows from a few bytes. */
-static void write_frame(struct input *in)
+/* A frame that is one, but for one byte, in slots of `size` bytes. */
+static void put_frame(const uint8_t *frame, struct netif_pkt *p, uint32_t size)
+{
+	uint32_t at = 0;
+
+	for (p->nr_slots = 0; at < p->size && p->nr_slots < NETIF_PKT_SLOTS;) {
+		uint32_t n = p->size - at < size ? p->size - at : size;
+		uint32_t page = p->nr_slots;
+
+		memcpy(bad.data->pages + page * NETIF_PAGE_SIZE, frame + at, n);
+		p->slot[p->nr_slots++] =
+			(struct netif_slot){ .gref = bad.data->refs[page],
+					     .size = (uint16_t)n };
+		at += n;
+	}
+	bad.tx.req_prod_pvt = atomic_load(&bad.tx.r.shared->req_prod);
+	netif_tx_put(&bad.tx, p);
+	atomic_store(&bad.tx.r.shared->req_prod, bad.tx.req_prod_pvt);
+}
+
+static void tx_frame(struct input *in)
 {
 	static uint8_t frame[FRAMES_MAX];
-	uint8_t page = take(in) % NETQSIM_PAGES, a = take(in), b = take(in);
+	uint8_t a = take(in), b = take(in), c = take(in);
 	struct frame_spec s = { .tags = a & 3 ? 0 : 1 + (a >> 2 & 1),
 				.v6 = a & 8,
 				.proto = a & 16 ? 17 : 6,
 				.ip_options = a & 32 ? 4u * (b & 3) : 0,
 				.l4_options = 4u * (b >> 2 & 7),
 				.tcp_flags = b,
-				.blank = a & 64,
-				.payload = take(in) };
-
+				.blank = a & (64 | 128),
+				.pad = c & 3,
+				.payload = take(in) * (a & 128 ? 60u : 1u) };
 	struct frame f = frame_make(frame, &s);
+	struct netif_pkt p = { .meta = { .csum_blank = s.blank,
+					 .data_validated = s.blank },
+			       .size = (uint32_t)f.len };
 
-	memcpy(bad.data->pages + (size_t)page * NETIF_PAGE_SIZE, frame,
-	       f.len < NETIF_PAGE_SIZE ? f.len : NETIF_PAGE_SIZE);
+	if (a & 128) {
+		p.meta.gso_type = s.v6 ^ (c >> 7) ? XEN_NETIF_GSO_TYPE_TCPV6
+						  : XEN_NETIF_GSO_TYPE_TCPV4;
+		p.meta.gso_size = (uint16_t)(1 + (take(in) << (c >> 4 & 3)));
+	}
+	if (c & 4)
+		frame[take(in) % f.len] = take(in);
+	put_frame(frame, &p, c & 8 ? 1u + take(in) : NETIF_PAGE_SIZE);
 }
 
 static void rx_slot(struct input *in)
@@ -203,7 +231,7 @@ static void step(struct input *in)
 		tx_extra(in);
 		break;
 	case 4:
-		write_frame(in);
+		tx_frame(in);
 		break;
 	case 5:
 	case 6:
@@ -263,7 +291,7 @@ static void run(struct input *in, struct memhv *hv, struct plat *be)
 	netqsim_start(&good, hv, be, GOOD, &honest);
 	bad.guard.filter = b & 32;
 	bad.guard.antispoof = b & 64;
-	memcpy(bad.guard.mac, "\x02\0\0\0\0\1", 6);
+	memcpy(bad.guard.mac, "\x62\x72\x82\x92\xa2\xb2", 6); /* tx_frame()'s */
 	if (b & 128)
 		(void)netguard_parse_ips(&bad.guard, "10.0.0.1 fd00::1");
 	for (unsigned i = 0; i < 8; i++)

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "hv/base/adapt.h"
+#include "tests/lib/frames.h"
 #include "tests/lib/vifpair.h"
 
 #define MS 1000000ull
@@ -267,14 +268,75 @@ static void test_events_without_work(void **state)
 	assert_int_equal(rawvif_stat(&vp.rb, VP_BAD, "tx_packets"), 0);
 }
 
+/* Sends the same large segments again as soon as they are answered. */
+static void *flood(void *arg)
+{
+	struct netif_pkt p = { .meta = { .csum_blank = true,
+					 .gso_type = XEN_NETIF_GSO_TYPE_TCPV4,
+					 .gso_size = 48 },
+			       .size = 15 * NETIF_PAGE_SIZE,
+			       .nr_slots = 15 };
+	_Atomic bool *stop = arg;
+	int n;
+
+	for (unsigned i = 0; i < 15; i++)
+		p.slot[i] = (struct netif_slot){ .gref = vp.bad.tx_data->refs[i],
+						 .size = NETIF_PAGE_SIZE };
+	while (!atomic_load(stop)) {
+		while (ring_front_free(&vp.bad.tx) >= netif_pkt_ring_slots(&p))
+			netif_tx_put(&vp.bad.tx, &p);
+		rawvif_push(&vp.bad);
+		n = ring_front_avail(&vp.bad.tx);
+		vp.bad.tx.rsp_cons += n > 0 ? (ring_idx_t)n : 0;
+	}
+	return NULL;
+}
+
+static int setup_plain(void **state)
+{
+	testport_info = (struct netdrv_info){ .mtu = 1500, .max_queues = 4 };
+	return setup(state);
+}
+
+/* A ring that is full of the dearest packets, all the time. */
+static void test_neighbour_beside_a_full_ring(void **state)
+{
+	const struct frame_spec spec = { .proto = 6, .payload = 4000, .blank = true };
+	const unsigned ip_len = 15 * NETIF_PAGE_SIZE - NETIF_ETH_HLEN;
+	static uint8_t frame[FRAMES_MAX];
+	_Atomic bool stop = false;
+	uint64_t worst;
+	pthread_t t;
+
+	(void)state;
+	frame_make(frame, &spec);
+	frame[16] = (uint8_t)(ip_len >> 8);
+	frame[17] = (uint8_t)ip_len;
+	memcpy(vp.bad.tx_data->pages, frame, NETIF_PAGE_SIZE);
+	assert_int_equal(pthread_create(&t, NULL, flood, &stop), 0);
+	worst = vifpair_neighbour(&vp, 200);
+	atomic_store(&stop, true);
+	pthread_join(t, NULL);
+	testport_info = (struct netdrv_info){ 0 };
+	assert_in_range(worst, 0, 500 * MS);
+	assert_true(rawvif_stat(&vp.rb, VP_BAD, "tx_gso") > 0);
+	assert_true(atomic_load(&testport_find("tape")->nr_sent) > 1000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-		T(test_xsa_39_tx_indexes),	 T(test_xsa_39_rx_indexes),
-		T(test_xsa_39_rings_in_use),	 T(test_xsa_155_flipped_tx),
-		T(test_xsa_155_flipped_rx),	 T(test_xsa_216_response_padding),
-		T(test_xsa_331_332_event_storm), T(test_events_without_work),
+		T(test_xsa_39_tx_indexes),
+		T(test_xsa_39_rx_indexes),
+		T(test_xsa_39_rings_in_use),
+		T(test_xsa_155_flipped_tx),
+		T(test_xsa_155_flipped_rx),
+		T(test_xsa_216_response_padding),
+		T(test_xsa_331_332_event_storm),
+		T(test_events_without_work),
+		cmocka_unit_test_setup_teardown(test_neighbour_beside_a_full_ring,
+						setup_plain, teardown),
 #undef T
 	};
 
