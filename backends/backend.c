@@ -116,6 +116,7 @@ int backend_start(struct backend *be)
 	if (err)
 		return err;
 	drv.type = be->drv->type;
+	drv.fe_key = be->drv->fe_key;
 	drv.arg = be;
 	return xenbus_new(be->plat, be->loop, &drv, backend_lost, &be->bus);
 }

@@ -272,6 +272,8 @@ static void device_update(struct device *d)
 		device_update_idle(d);
 	else if (d->broken || !device_fe_wants_rings(d))
 		device_stop_queues(d);
+	else if (ops(d)->update)
+		ops(d)->update(d);
 }
 
 void device_wake(struct device *d)

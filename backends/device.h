@@ -44,9 +44,10 @@ struct device {			 /* first member of a kind's own struct */
 };
 
 struct device_driver {
-	const char *type; /* in xenstore: "vbd", "vif" */
-	size_t size;	  /* of the kind's struct */
-	/* All required but for the last four. Errors are told by xenbus_error(). */
+	const char *type;   /* in xenstore: "vbd", "vif" */
+	const char *fe_key; /* as struct xenbus_driver's */
+	size_t size;	    /* of the kind's struct */
+	/* All required but for the last five. Errors are told by xenbus_error(). */
 
 	/* Opens what the toolstack named and publishes limits, before InitWait. */
 	int (*open)(struct device *d);
@@ -65,6 +66,8 @@ struct device_driver {
 	void (*key)(struct device *d, const char *name);
 	/* All of connect()'s queues are gone, or never came to be. */
 	void (*disconnected)(struct device *d);
+	/* The frontend changed something while connected. */
+	void (*update)(struct device *d);
 	/* A worker kicked; queues may have news for the kind. */
 	void (*wake)(struct device *d);
 	/* Of the backend as a whole: its workers run and it has no device, yet or any

@@ -198,10 +198,28 @@ static struct xenbus_device *xenbus_find(struct xenbus *bus, domid_t fe, uint32_
 	return NULL;
 }
 
+/* The frontend's state, and the other key that its kind wants to hear of. */
+static int xenbus_watch_fe(struct xenbus_device *dev, bool on)
+{
+	const char *keys[2] = { "state", dev->bus->drv.fe_key };
+	char token[64];
+	int err = 0;
+
+	snprintf(token, sizeof(token), "fe/%u/%u", dev->frontend, dev->devid);
+	for (int i = 0; i < 2 && keys[i] && !err; i++) {
+		cleanup_free char *path = xenbus_path(dev->fe_path, keys[i]);
+
+		if (!path)
+			return -ENOMEM;
+		err = on ? xenstore_watch(dev->bus->plat, path, token)
+			 : xenstore_unwatch(dev->bus->plat, path, token);
+	}
+	return err;
+}
+
 void xenbus_device_free(struct xenbus_device *dev)
 {
 	struct xenbus_device **p;
-	char token[64];
 
 	for (p = &dev->bus->devices; *p && *p != dev; p = &(*p)->next)
 		;
@@ -209,14 +227,9 @@ void xenbus_device_free(struct xenbus_device *dev)
 		*p = dev->next;
 		dev->bus->rescan = true;
 	}
-	if (dev->fe_path) {
-		cleanup_free char *path = xenbus_path(dev->fe_path, "state");
-
-		snprintf(token, sizeof(token), "fe/%u/%u", dev->frontend, dev->devid);
+	if (dev->fe_path)
 		/* cannot fail in a way that matters: a stray event finds nothing */
-		if (path)
-			(void)xenstore_unwatch(dev->bus->plat, path, token);
-	}
+		(void)xenbus_watch_fe(dev, false);
 	free(dev->path);
 	free(dev->fe_path);
 }
@@ -253,8 +266,6 @@ static bool xenbus_fe_path_ok(const char *path, domid_t fe)
 static int xenbus_device_init(struct xenbus *bus, struct xenbus_device *dev, domid_t fe,
 			      uint32_t devid)
 {
-	cleanup_free char *path = NULL;
-	char token[64];
 	int err;
 
 	dev->bus = bus;
@@ -273,11 +284,7 @@ static int xenbus_device_init(struct xenbus *bus, struct xenbus_device *dev, dom
 			 dev->fe_path, fe);
 		return -EINVAL;
 	}
-	path = xenbus_path(dev->fe_path, "state");
-	snprintf(token, sizeof(token), "fe/%u/%u", fe, devid);
-	if (!path)
-		return -ENOMEM;
-	err = xenstore_watch(bus->plat, path, token);
+	err = xenbus_watch_fe(dev, true);
 	if (!err)
 		err = xenbus_printf(dev, XENSTORE_NO_TX, XENBUS_MARK, "%d",
 				    (int)getpid());

@@ -35,6 +35,9 @@ struct xenbus_device {
 
 struct xenbus_driver {
 	const char *type; /* "vbd" */
+	/* A key of the frontend's that is watched besides its state: update() follows,
+	 * too. NULL: none. */
+	const char *fe_key;
 	/* A device appeared: allocate. NULL: out of memory, it is passed over. */
 	struct xenbus_device *(*probe)(void *arg);
 	/* Filled in; go. */

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <net/ethernet.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #define ARP_LEN	   28u
@@ -138,7 +139,8 @@ bool netguard_wants(struct netguard *g, const uint8_t *hdr, size_t len)
 	static const uint8_t everybody[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 	bool wants;
 
-	if (!g->filter || len < ETH_HLEN || !(hdr[0] & 1) || !memcmp(hdr, everybody, 6))
+	if (!atomic_load_explicit(&g->filter, memory_order_relaxed) || len < ETH_HLEN ||
+	    !(hdr[0] & 1) || !memcmp(hdr, everybody, 6))
 		return true;
 	pthread_mutex_lock(&g->lock);
 	wants = group_find(g, hdr) < g->nr_groups;

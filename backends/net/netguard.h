@@ -17,8 +17,8 @@
 
 struct netguard {
 	uint8_t mac[6];
-	bool antispoof; /* of mac, and of ip[] if there are any */
-	bool filter;	/* multicast: only what was asked for */
+	bool antispoof;	     /* of mac, and of ip[] if there are any */
+	_Atomic bool filter; /* multicast: only what was asked for */
 	unsigned nr_ips;
 	struct netguard_ip {
 		uint8_t len; /* 4 or 16 */

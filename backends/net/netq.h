@@ -76,6 +76,8 @@ struct netq_config {
 	 * protocol. stopped: once after netq_stop(), the last call. */
 	void (*broken)(void *arg, int err);
 	void (*stopped)(void *arg);
+	/* `stalled` has changed. */
+	void (*news)(void *arg);
 	void *arg;
 };
 
@@ -112,9 +114,9 @@ struct netq {
 	const struct netdrv_ops *ops;
 	struct ring_back tx, rx;
 	bool failed, stopping, finished;
-	bool held;     /* txs[0] waits for the rate limit */
-	bool starving; /* the port may have packets, the guest has no room */
-	bool stalled;  /* for so long that they are dropped */
+	bool held;	      /* txs[0] waits for the rate limit */
+	bool starving;	      /* the port may have packets, the guest has no room */
+	_Atomic bool stalled; /* for so long that they are dropped */
 	uint64_t starving_since;
 	uint32_t rx_need;	     /* requests that a packet may take, at most */
 	uint32_t rx_reserve;	     /* of these, for extras */

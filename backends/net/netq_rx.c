@@ -258,6 +258,12 @@ static int rx_discard(struct netq *q)
 	return n;
 }
 
+static void rx_set_stalled(struct netq *q, bool on)
+{
+	if (atomic_exchange(&q->stalled, on) != on)
+		q->cfg.news(q->cfg.arg);
+}
+
 static int rx_starve(struct netq *q)
 {
 	uint64_t now = worker_now(q->worker);
@@ -268,7 +274,7 @@ static int rx_starve(struct netq *q)
 		netq_count(q, NETQ_RX_WAITED, 1);
 	}
 	if (now - q->starving_since >= q->cfg.stall_ns)
-		q->stalled = true;
+		rx_set_stalled(q, true);
 	else if (!q->client.wake_at ||
 		 q->client.wake_at > q->starving_since + q->cfg.stall_ns)
 		q->client.wake_at = q->starving_since + q->cfg.stall_ns;
@@ -287,7 +293,9 @@ int netq_rx_run(struct netq *q)
 		room = rx_room(q, &left);
 		if (room <= 0)
 			break;
-		q->starving = q->stalled = false;
+		q->starving = false;
+		if (q->stalled)
+			rx_set_stalled(q, false);
 		rx_offer(q, &b);
 		got = rx_next(q, &b, &own);
 		if (!got)

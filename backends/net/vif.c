@@ -38,6 +38,13 @@ static void vif_queue_stopped(void *arg)
 	device_queue_stopped(arg);
 }
 
+static void vif_queue_news(void *arg)
+{
+	struct device_queue *dq = arg;
+
+	backend_kick(dq->dev->be);
+}
+
 static int vif_queue_start(struct device *d, uint32_t i, struct device_queue *dq,
 			   struct worker *w)
 {
@@ -48,6 +55,7 @@ static int vif_queue_start(struct device *d, uint32_t i, struct device_queue *dq
 	cfg->worker = w;
 	cfg->broken = vif_queue_broken;
 	cfg->stopped = vif_queue_stopped;
+	cfg->news = vif_queue_news;
 	cfg->arg = dq;
 	err = netq_new(cfg, &q);
 	dq->q = q;
@@ -237,6 +245,24 @@ static void vif_key(struct device *d, const char *name)
 		vif_capture_key(v);
 }
 
+static void vif_update(struct device *d)
+{
+	/* an odd value is told, and changes nothing */
+	(void)vif_read_multicast(vif_of(d));
+}
+
+/* A guest that takes nothing for long is as if its cable were pulled. */
+static void vif_wake(struct device *d)
+{
+	bool up = true;
+
+	for (uint32_t i = 0; i < d->nr_queues; i++)
+		if (d->queue[i].q && ((struct netq *)d->queue[i].q)->stalled)
+			up = false;
+	if (up != vif_of(d)->carrier && vif_of(d)->port)
+		(void)vif_publish_carrier(vif_of(d), up);
+}
+
 static int vif_backend_started(struct backend *be)
 {
 	const struct netback_config *c = backend_arg(be);
@@ -258,6 +284,7 @@ static void vif_backend_ending(struct backend *be)
 
 static const struct device_driver vif_driver = {
 	.type = "vif",
+	.fe_key = "request-multicast-control",
 	.size = sizeof(struct vif),
 	.open = vif_open,
 	.close = vif_close,
@@ -267,6 +294,8 @@ static const struct device_driver vif_driver = {
 	.queue_free = vif_queue_free,
 	.key = vif_key,
 	.disconnected = vif_disconnected,
+	.update = vif_update,
+	.wake = vif_wake,
 	.started = vif_backend_started,
 	.ending = vif_backend_ending,
 };

@@ -19,6 +19,7 @@ struct vif {
 	struct netguard guard;
 	struct throttle *throttle;
 	char made[NETDRV_NAME_MAX]; /* the interface that opening made, or "" */
+	bool carrier;		    /* as published */
 	struct netcap *cap;	    /* NULL: nobody captures */
 	struct evsource *cap_source;
 	/* Of this connection. */
@@ -50,6 +51,10 @@ int vif_publish_features(struct vif *v);
 /* What the frontend published, into queue[0..*n) and the rest. Says what is
  * wrong by xenbus_error(). */
 int vif_read_frontend(struct vif *v, uint32_t *n);
+/* request-multicast-control, also while connected. */
+int vif_read_multicast(struct vif *v);
+/* Is the link up? As long as the guest takes what comes. */
+int vif_publish_carrier(struct vif *v, bool up);
 int vif_publish_stats(struct vif *v);
 
 /* vif_capture.c */

@@ -177,15 +177,26 @@ int vif_publish_features(struct vif *v)
 		{ "feature-rx-copy", 1 },
 		{ "feature-rx-flip", 0 },
 		{ "feature-multicast-control", 1 },
+		{ "feature-dynamic-multicast-control", 1 },
 		{ "feature-split-event-channels", 1 },
 		{ "feature-ctrl-ring", 1 },
 		{ "multi-queue-max-queues", vif_max_queues(v) },
+		{ "carrier", 1 },
 	};
 	int err = device_publish(&v->dev, keys, sizeof(keys) / sizeof(keys[0]));
 
+	v->carrier = true;
 	return err ? err
 		   : xenbus_printf(&v->dev.xb, XENSTORE_NO_TX, "hotplug-status",
 				   "connected");
+}
+
+int vif_publish_carrier(struct vif *v, bool up)
+{
+	const struct device_key key = { "carrier", up };
+
+	v->carrier = up;
+	return device_publish(&v->dev, &key, 1);
 }
 
 static uint64_t vif_counter(const struct netq *q, int c)
@@ -266,10 +277,20 @@ static int vif_read_queue(struct vif *v, const char *prefix, struct netq_config 
 		   : vif_fe_u32(v, prefix, "event-channel-rx", "a port", &cfg->rx_port);
 }
 
+int vif_read_multicast(struct vif *v)
+{
+	bool on;
+	int err = vif_fe_flag(v, "request-multicast-control", &on);
+
+	if (!err)
+		atomic_store(&v->guard.filter, on);
+	return err;
+}
+
 /* What the guest can receive. */
 static int vif_read_guest(struct vif *v)
 {
-	bool rx_copy, no_csum, mcast;
+	bool rx_copy, no_csum;
 	int err;
 
 	if ((err = vif_fe_flag(v, "request-rx-copy", &rx_copy)) ||
@@ -278,7 +299,7 @@ static int vif_read_guest(struct vif *v)
 	    (err = vif_fe_flag(v, "feature-gso-tcpv6", &v->guest.tso6)) ||
 	    (err = vif_fe_flag(v, "feature-no-csum-offload", &no_csum)) ||
 	    (err = vif_fe_flag(v, "feature-ipv6-csum-offload", &v->guest.csum6)) ||
-	    (err = vif_fe_flag(v, "request-multicast-control", &mcast)))
+	    (err = vif_read_multicast(v)))
 		return err;
 	if (!rx_copy)
 		return device_bad_key(&v->dev, "request-rx-copy", "1");
@@ -286,7 +307,6 @@ static int vif_read_guest(struct vif *v)
 	/* a large segment's checksum is blank, and it needs many slots */
 	v->guest.tso4 = v->guest.tso4 && v->guest.csum && v->sg;
 	v->guest.tso6 = v->guest.tso6 && v->guest.csum6 && v->sg;
-	v->guard.filter = mcast;
 	return 0;
 }
 

@@ -139,6 +139,11 @@ bool netqsim_feed(struct netqsim *s, const struct netif_meta *m, uint32_t len)
 
 /* ------------------------------------------------------------ start and stop */
 
+static void sim_news(void *arg)
+{
+	(void)arg;
+}
+
 static void sim_broken(void *arg, int err)
 {
 	struct netqsim *s = arg;
@@ -172,6 +177,7 @@ void netqsim_start(struct netqsim *s, struct memhv *hv, struct plat *be, domid_t
 				   .worker = fuzz_worker_get(),
 				   .broken = sim_broken,
 				   .stopped = sim_stopped,
+				   .news = sim_news,
 				   .arg = s };
 
 	memset(s, 0, sizeof(*s));

@@ -262,6 +262,58 @@ static void test_multicast_without_control(void **state)
 	assert_true(comes_in(1, 1));
 }
 
+/* feature-dynamic-multicast-control: the frontend changes its mind while it is
+ * connected. */
+static void test_multicast_changes(void **state)
+{
+	bool in = true;
+
+	(void)state;
+	connect_vif(NULL, 0);
+	assert_int_equal(rawback_be_num(&rb, 0, "feature-dynamic-multicast-control"), 1);
+	rawback_fe_num(&rb, 0, "request-multicast-control", 1);
+	for (int i = 0; in && i < 50; i++)
+		in = comes_in(1, 1);
+	assert_false(in);
+	rawback_fe_write(&rb, 0, "request-multicast-control",
+			 "maybe"); /* told, no change */
+	assert_false(comes_in(1, 1));
+	rawback_fe_num(&rb, 0, "request-multicast-control", 0);
+	for (int i = 0; !in && i < 50; i++)
+		in = comes_in(1, 1);
+	assert_true(in);
+}
+
+/* -------------------------------------------------------------------- carrier */
+
+static bool carrier_becomes(long want)
+{
+	for (int i = 0; i < 5000; i++) {
+		if (rawback_be_num(&rb, 0, "carrier") == want)
+			return true;
+		usleep(1000);
+	}
+	return false;
+}
+
+/* A guest that takes nothing for long: its link is down until it takes again. */
+static void test_carrier(void **state)
+{
+	struct netback_config *c = rb.cfg;
+
+	(void)state;
+	c->stall_ns = 50 * MS; /* read at each connection */
+	connect_vif(NULL, RV_EMPTY);
+	assert_true(carrier_becomes(1));
+	for (int i = 0; i < 3; i++)
+		(void)comes_in(2, 1);
+	assert_true(carrier_becomes(0));
+	rawvif_post(&f, 64);
+	(void)comes_in(2, 1);
+	assert_true(carrier_becomes(1));
+	assert_true(comes_in(2, 1));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -273,6 +325,8 @@ int main(void)
 		T(test_antispoof_ips),
 		T(test_multicast),
 		T(test_multicast_without_control),
+		T(test_multicast_changes),
+		T(test_carrier),
 #undef T
 	};
 
