@@ -14,10 +14,8 @@
 
 #include "backends/net/netq.h"
 
-#define RX_TAKE 64 /* requests that are taken at once */
-#define RX_ROUND                                                              \
-	NETIF_RING_SLOTS /* and in a round: the guest may show more meanwhile \
-			  */
+#define RX_TAKE	 64		  /* requests that are taken at once */
+#define RX_ROUND NETIF_RING_SLOTS /* and in a round: the guest may show more */
 
 static struct netq_rxreq *rx_at(struct netq *q, uint32_t i)
 {
@@ -49,13 +47,17 @@ static void rx_release(struct netq *q, struct netq_rxreq *r)
 	r->mapped = false;
 }
 
+static bool rx_takes_large(const struct netq *q)
+{
+	return q->cfg.sg && (q->cfg.guest.tso4 || q->cfg.guest.tso6);
+}
+
 void netq_rx_size(struct netq *q)
 {
-	const struct netdrv_caps *guest = &q->cfg.guest;
 	uint32_t bytes = q->cfg.port->info.mtu + NETIF_ETH_HLEN + 4;
 
 	q->rx_reserve = q->hash.algorithm != XEN_NETIF_CTRL_HASH_ALGORITHM_NONE;
-	if (q->cfg.sg && (guest->tso4 || guest->tso6)) {
+	if (rx_takes_large(q)) {
 		bytes = XEN_NETIF_MAX_TX_SIZE;
 		q->rx_reserve++;
 	}
@@ -220,8 +222,10 @@ static void rx_packet(struct netq *q, struct netbuf *b, bool own)
 {
 	size_t hdr = b->len < NETBUF_HDR ? b->len : NETBUF_HDR;
 
+	if (!own)
+		b->meta.hash_alg = 0; /* whoever sent it may have given it one */
 	/* a large segment's extra needs the room that was left for it */
-	if (b->len < NETIF_ETH_HLEN || (b->meta.gso_type && !q->rx_reserve))
+	if (b->len < NETIF_ETH_HLEN || (b->meta.gso_type && !rx_takes_large(q)))
 		netq_count(q, NETQ_RX_ERRORS, 1);
 	else if (!netguard_wants(q->cfg.guard, q->rx_hdr, hdr))
 		netq_count(q, NETQ_RX_FILTERED, 1);

@@ -221,14 +221,77 @@ static void test_rx_large_for_a_small_guest(void **state)
 	assert_int_equal(atomic_load(&sim.q->count[NETQ_RX_ERRORS]), 1);
 }
 
+static void hash_on(void)
+{
+	struct nethash h;
+
+	nethash_init(&h);
+	assert_int_equal(nethash_set_algorithm(&h,
+					       XEN_NETIF_CTRL_HASH_ALGORITHM_TOEPLITZ),
+			 XEN_NETIF_CTRL_STATUS_SUCCESS);
+	assert_int_equal(nethash_set_flags(&h, XEN_NETIF_CTRL_HASH_TYPE_IPV4),
+			 XEN_NETIF_CTRL_STATUS_SUCCESS);
+	netq_set_hash(sim.q, &h);
+}
+
+/* The room for a hash is not one for a large segment's extra, too. */
+static void test_rx_large_where_hashes_are_asked_for(void **state)
+{
+	const struct frame_spec spec = { .proto = 6, .payload = 1000 };
+	const struct netif_meta m = { .csum_blank = true,
+				      .gso_type = XEN_NETIF_GSO_TYPE_TCPV4,
+				      .gso_size = 500 };
+	static uint8_t frame[FRAMES_MAX];
+
+	(void)state;
+	start(&(struct netqsim_config){ .sg = false });
+	hash_on();
+	frame_make(frame, &spec);
+	netqsim_post(&sim, 0);
+	netqsim_post(&sim, 1);
+	assert_true(netqsim_feed(&sim, &m, 1054));
+	memcpy(sim.wait[0].head, frame, sizeof(sim.wait[0].head));
+	(void)fuzz_worker_round();
+	netqsim_check(&sim);
+	assert_int_equal(ring_front_avail(&sim.rx), 0);
+	assert_int_equal(atomic_load(&sim.q->count[NETQ_RX_ERRORS]), 1);
+}
+
+/* A hash is this backend's own word, or there is none. */
+static void test_rx_hash_is_never_anothers(void **state)
+{
+	const struct netif_meta m = { .hash_alg = 77,
+				      .hash_type = 3,
+				      .hash = 0xabad1dea };
+	struct netif_pkt p;
+	int avail;
+
+	(void)state;
+	start(&(struct netqsim_config){ .sg = false });
+	hash_on();
+	netqsim_post(&sim, 0);
+	netqsim_post(&sim, 1);
+	assert_true(netqsim_feed(&sim, &m, 60)); /* nothing that is hashed here */
+	(void)fuzz_worker_round();
+	avail = ring_front_avail(&sim.rx);
+	assert_int_equal(avail, 1);
+	assert_int_equal(netif_rx_take(&sim.rx, &avail, &p), 0);
+	assert_int_equal(p.meta.hash_alg, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-		T(test_rx_round_is_bounded),	    T(test_rx_round_without_room),
-		T(test_tx_round_is_bounded),	    T(test_tx_cutting_is_bounded),
-		T(test_rx_last_room_is_shown),	    T(test_rx_hash_of_another_guest),
+		T(test_rx_round_is_bounded),
+		T(test_rx_round_without_room),
+		T(test_tx_round_is_bounded),
+		T(test_tx_cutting_is_bounded),
+		T(test_rx_last_room_is_shown),
+		T(test_rx_hash_of_another_guest),
 		T(test_rx_large_for_a_small_guest),
+		T(test_rx_large_where_hashes_are_asked_for),
+		T(test_rx_hash_is_never_anothers),
 #undef T
 	};
 
