@@ -283,6 +283,12 @@ static void netq_start_call(void *arg)
 
 	c->err = q->ops->queue_start(q->cfg.port, q->cfg.index, q->worker,
 				     &q->port_client, &q->pq);
+	if (!c->err && q->cfg.inbox) {
+		c->err = netinbox_start(q->cfg.inbox[q->cfg.index], q->worker,
+					&q->port_client);
+		if (c->err)
+			q->ops->queue_stop(q->pq);
+	}
 	if (c->err)
 		return;
 	for (unsigned i = 0; i < q->nr_chans; i++)
