@@ -101,8 +101,9 @@ static bool queue_spin(struct channel *ch, struct tandem_queue *q, uint64_t dead
 		}
 		if (qlock_contended(&ch->lock)) {
 			qlock_step_aside(&ch->lock);
-			if (q->done || !q->inflight || !channel_runs(ch) ||
-			    atomic_load_explicit(&q->ch, memory_order_relaxed) != ch)
+			/* first whether this lock still guards the queue */
+			if (atomic_load_explicit(&q->ch, memory_order_relaxed) != ch ||
+			    q->done || !q->inflight || !channel_runs(ch))
 				return true;
 		}
 		now = adapt_clock();

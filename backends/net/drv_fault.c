@@ -334,8 +334,8 @@ static int fault_inner(const struct netfault_plan *plan, const struct netdrv_par
 
 static int fault_open_files(struct netdrv_params *p, char **why)
 {
+	const struct netdrv_ops *ops = NULL;
 	struct netdrv_params inner;
-	const struct netdrv_ops *ops;
 	struct netfault_plan plan;
 	int err = netfault_plan_parse(&plan, p->options, why);
 
@@ -355,8 +355,8 @@ static int fault_open_files(struct netdrv_params *p, char **why)
 static int fault_open(const struct netdrv_params *p, struct netdrv **dev, char **why)
 {
 	struct fault *fault = calloc(1, sizeof(*fault));
+	const struct netdrv_ops *ops = NULL;
 	struct netdrv_params inner;
-	const struct netdrv_ops *ops;
 	int err;
 
 	if (!fault)

@@ -37,8 +37,9 @@ static void uplink_split(char *spec, struct netdrv_params *p)
 	target = strchr(spec, ':');
 	if (target)
 		*target++ = '\0';
-	for (char *c = options; c && (c = strchr(c, ';'));)
-		*c = ',';
+	for (char *c = options; c && *c; c++)
+		if (*c == ';')
+			*c = ',';
 	p->driver = spec;
 	p->target = target;
 	p->ifname = target;

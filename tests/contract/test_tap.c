@@ -2,7 +2,6 @@
 /* Taps and interfaces (hv/base/tap.h, iface.h) against the kernel's own. */
 #include <errno.h>
 #include <linux/if_tun.h>
-#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -127,7 +126,7 @@ static void test_no_permission(void **state)
 		char made[IFACE_NAME_MAX];
 		int fd, err;
 
-		if (unshare(CLONE_NEWUSER) < 0)
+		if (netns_drop_rights())
 			_exit(2);
 		err = tap_open("t9", 1, &fd, made);
 		if ((err != -EPERM && err != -EACCES) ||

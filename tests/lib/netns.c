@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/if.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
@@ -19,6 +20,7 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "hv/base/cleanup.h"
@@ -131,4 +133,12 @@ size_t netns_take(int sock, size_t skip, void *buf, size_t len)
 			return (size_t)n;
 	}
 	return 0;
+}
+
+int netns_drop_rights(void)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct none[2] = { { 0 }, { 0 } };
+
+	return syscall(SYS_capset, &head, none) < 0 ? -errno : 0;
 }

@@ -14,6 +14,9 @@
  */
 int netns_enter(bool privileged);
 
+/* From now on this thread has no capability. -errno */
+int netns_drop_rights(void);
+
 /* Runs a shell command that must succeed; the test fails otherwise. */
 void netns_run(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
