@@ -14,7 +14,8 @@
  * it ends: `capture/domid`, its domain; `capture/ring-refs`, the pages' grants with
  * blanks between them; `capture/event-channel`; `capture/snaplen`, the bytes of a
  * packet that it wants; and last `capture/state`, 1. The backend answers with 4
- * in `capture/state` when it writes, or 6 if it cannot.
+ * in `capture/state` when it writes, or 6 if it cannot; one that starts and finds
+ * a 4, its predecessor's, answers with 6, and the reader asks anew with other pages.
  *
  * Neither end believes what the other writes. -EPROTO: the writer breaks the rules;
  * the reader ends. Threads: the reader one; the writer any.

@@ -211,6 +211,8 @@ static int vif_open(struct device *d)
 		err = vif_open_port(v, &p);
 	if (!err)
 		err = vif_publish_features(v);
+	if (!err)
+		vif_capture_open(v);
 	vif_free_params(&p);
 	return err;
 }

@@ -61,6 +61,8 @@ int vif_publish_stats(struct vif *v);
 
 /* A key below "capture" has changed. */
 void vif_capture_key(struct vif *v);
+/* The vif was opened: what is there of a capture. */
+void vif_capture_open(struct vif *v);
 void vif_capture_stop(struct vif *v);
 
 #endif

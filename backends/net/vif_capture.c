@@ -90,3 +90,16 @@ void vif_capture_key(struct vif *v)
 	(void)xenbus_printf(&v->dev.xb, XENSTORE_NO_TX, "capture/state", "%u",
 			    err ? STATE_CLOSED : STATE_WRITING);
 }
+
+void vif_capture_open(struct vif *v)
+{
+	uint64_t state;
+
+	if (xenbus_get_num(&v->dev.xb, "capture/state", STATE_CLOSED, &state))
+		return;
+	if (state == STATE_WANTED)
+		vif_capture_key(v);
+	else /* the reader of a backend that died before us asks again */
+		(void)xenbus_printf(&v->dev.xb, XENSTORE_NO_TX, "capture/state", "%u",
+				    STATE_CLOSED);
+}
