@@ -32,6 +32,7 @@ struct capture {
 	struct capture_file *file;
 	int signals; /* descriptor */
 	uint64_t written, filtered;
+	uint64_t dropped; /* by backends that have ended */
 	uint8_t packet[CAPRING_SNAPLEN_MAX];
 };
 
@@ -102,6 +103,19 @@ static int make_ring(struct capture *cap)
 		   : 0;
 }
 
+static void free_ring(struct capture *cap)
+{
+	if (cap->ring.shared)
+		cap->dropped += capring_drops(&cap->ring);
+	cap->ring.shared = NULL;
+	if (cap->ch)
+		evtchn_close(cap->ch);
+	cap->ch = NULL;
+	if (cap->arena)
+		gnttab_arena_free(cap->arena);
+	cap->arena = NULL;
+}
+
 static int agree(struct capture *cap)
 {
 	cleanup_free char *state = NULL, *error = NULL;
@@ -152,54 +166,71 @@ static int take_all(struct capture *cap)
 	return ret ? say(cap, why, ret) : 0;
 }
 
-/* The backend's directory changed: does it still serve the vif? */
+/* Closed, and not to come back. */
+static bool backend_left(const struct capture *cap)
+{
+	cleanup_free char *online = dev_xs_read(&cap->d, true, "online");
+	int state = dev_xs_state(&cap->d);
+
+	return !online || (state == XenbusStateClosed && strcmp(online, "1"));
+}
+
+/*
+ * The backend's directory changed: does it still serve the vif? Another one in its
+ * place, which knows nothing of the ring, gets another. As take_all().
+ */
 static int look_at_backend(struct capture *cap)
 {
+	cleanup_free char *state = NULL;
 	char *path, *token;
-	int err, state;
+	int err, status;
 
 	while (!(err = xenstore_next_event(cap->d.plat, &path, &token)))
 		free(path);
 	if (err != -EAGAIN)
 		return cli_fail(cap->c, "xenstore: %s", cli_strerror(err));
-	state = dev_xs_state(&cap->d);
-	if (state != XenbusStateClosed && state != XenbusStateUnknown)
+	state = dev_xs_read(&cap->d, true, "capture/state");
+	if (state && !strcmp(state, "4") && !backend_left(cap))
 		return 0;
-	return take_all(cap) == CLI_EXIT_FAILURE
-		       ? CLI_EXIT_FAILURE
-		       : cli_fail(cap->c, "%s: the backend let go of it", cap->name);
+	status = take_all(cap);
+	if (status)
+		return status;
+	if (backend_left(cap))
+		return cli_fail(cap->c, "%s: the backend let go of it", cap->name);
+	free_ring(cap);
+	status = make_ring(cap);
+	return status ? status : agree(cap);
 }
 
 /* Until a signal, a count or the backend's end. 0 or 2. */
 static int run_loop(struct capture *cap)
 {
-	struct pollfd pfd[] = { { .fd = cap->ch->fd, .events = POLLIN },
-				{ .fd = xenstore_fd(cap->d.plat), .events = POLLIN },
-				{ .fd = cap->signals, .events = POLLIN } };
-
 	for (;;) {
+		struct pollfd pfd[] = { { .fd = cap->ch->fd, .events = POLLIN },
+					{ .fd = xenstore_fd(cap->d.plat),
+					  .events = POLLIN },
+					{ .fd = cap->signals, .events = POLLIN } };
 		int status = take_all(cap);
 
-		if (status)
-			return status == 1 ? 0 : status;
-		if (capring_sleep(&cap->ring))
+		if (!status && capring_sleep(&cap->ring))
 			continue;
-		if (poll(pfd, 3, 1000) < 0 && errno != EINTR)
+		if (!status && poll(pfd, 3, 1000) < 0 && errno != EINTR)
 			return cli_fail(cap->c, "poll: %s", strerror(errno));
-		if (pfd[2].revents)
+		if (!status && pfd[2].revents)
 			return take_all(cap) == CLI_EXIT_FAILURE ? CLI_EXIT_FAILURE : 0;
-		if (pfd[0].revents && evtchn_ack(cap->ch))
+		if (!status && pfd[0].revents && evtchn_ack(cap->ch))
 			return cli_fail(cap->c, "%s: the event channel is dead",
 					cap->name);
-		status = look_at_backend(cap);
+		if (!status)
+			status = look_at_backend(cap);
 		if (status)
-			return status;
+			return status == 1 ? 0 : status;
 	}
 }
 
 static int print_summary(struct capture *cap)
 {
-	uint64_t drops = capring_drops(&cap->ring);
+	uint64_t drops = cap->dropped + capring_drops(&cap->ring);
 
 	if (!strcmp(cap->c->argv[1], "-"))
 		return 0;
@@ -275,10 +306,7 @@ static void end(struct capture *cap)
 	}
 	if (cap->claim[0])
 		(void)plat_unclaim(cap->d.plat, cap->claim);
-	if (cap->ch)
-		evtchn_close(cap->ch);
-	if (cap->arena)
-		gnttab_arena_free(cap->arena);
+	free_ring(cap);
 	if (cap->signals >= 0)
 		close(cap->signals);
 	capture_file_free(cap->file);
@@ -303,7 +331,7 @@ static int capture(struct capture *cap)
 	status = agree(cap);
 	if (status)
 		return status;
-	err = xenstore_watch(cap->d.plat, cap->d.be_path, "be");
+	err = xenstore_watch(cap->d.plat, cap->d.be_path, "capture");
 	if (err)
 		return cli_fail(cap->c, "xenstore: %s", cli_strerror(err));
 	status = run_loop(cap);

@@ -157,8 +157,10 @@ static void serve(uint32_t count, const char *fault)
 		w.shared->prod = UINT64_MAX;
 		evtchn_notify(ch);
 	}
-	if (!strcmp(fault, "leave"))
+	if (!strcmp(fault, "leave")) {
+		put("online", "0");
 		put("state", "6");
+	}
 	await("capture/state", false);
 	evtchn_close(ch);
 	gnttab_mapper_free(m);

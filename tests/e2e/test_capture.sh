@@ -15,7 +15,7 @@ out=$work/out.pcap
 
 # feed COUNT [FAULT]: the backend of guest0/0 for one capture
 feed() {
-	xenstore-write "$be/state" 1
+	xenstore-write "$be/state" 1 "$be/online" 1
 	background "$CAPFEED" drv0 "$guest" 0 "$@" 2>"$work/feed"
 	feed=$bg
 	wait_for 5 connected
@@ -130,7 +130,7 @@ ended() {
 
 faults() {
 	local before
-	before=$(tree | grep -v '/state = ')
+	before=$(tree | grep -v '/state = \|/online = ')
 	feed 3 spoil
 	tandem vif-capture guest0/0 "$out" >"$work/summary" 2>"$work/err"
 	is "a spoilt ring" 2 $?
@@ -146,7 +146,7 @@ faults() {
 	matches "says so" 'the backend let go of it' "$(cat "$work/err")"
 	is "what it sent is there" 3 "$(read_out "$out" | wc -l)"
 	fed leave
-	is "nothing is left" "$before" "$(tree | grep -v '/state = ')"
+	is "nothing is left" "$before" "$(tree | grep -v '/state = \|/online = ')"
 }
 
 bad_input() {
