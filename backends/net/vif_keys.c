@@ -17,8 +17,10 @@
 
 /* ------------------------------------------------- what the toolstack wrote */
 
-static int vif_bad(struct vif *v, const char *key, const char *value, const char *want)
+static int vif_bad(struct vif *v, const char *key, const char *want)
 {
+	cleanup_free char *value = xenbus_get(&v->dev.xb, key);
+
 	xenbus_error(&v->dev.xb, "%s=%.64s: want %s", key, value ? value : "(missing)",
 		     want);
 	return -EINVAL;
@@ -29,12 +31,11 @@ static int vif_read_mac(struct vif *v, uint8_t *mac)
 	cleanup_free char *s = xenbus_get(&v->dev.xb, "mac");
 	int end = 0;
 
-	if (!s || strlen(s) != 17 ||
+	if (!s || strlen(s) != 17 || strspn(s, "0123456789abcdefABCDEF:") != 17 ||
 	    sscanf(s, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", &mac[0], &mac[1], &mac[2],
 		   &mac[3], &mac[4], &mac[5], &end) != 6 ||
 	    end != 17 || mac[0] & 1)
-		return vif_bad(v, "mac", s,
-			       "a unicast address such as 00:16:3e:01:02:03");
+		return vif_bad(v, "mac", "a unicast address such as 00:16:3e:01:02:03");
 	return 0;
 }
 
@@ -61,7 +62,7 @@ static int vif_choose_port(struct vif *v, struct netdrv_params *p)
 	if (strcmp(p->driver, "switch")) {
 		if (!vlan && !alone)
 			return 0;
-		return vif_bad(v, vlan ? "vlan" : "isolated", vlan ? vlan : isolated,
+		return vif_bad(v, vlan ? "vlan" : "isolated",
 			       "it with a switch of tandem-netback's only (--switch)");
 	}
 	if (!p->target && p->bridge)
@@ -99,10 +100,10 @@ int vif_read_params(struct vif *v, struct netdrv_params *p)
 	if (!p->ifname)
 		return -ENOMEM;
 	if (xenbus_get_num(x, "mtu", VIF_MTU_MAX, &mtu) == -EINVAL || (mtu && mtu < 68))
-		return vif_bad(v, "mtu", "?", "68 to 65521");
+		return vif_bad(v, "mtu", "68 to 65521");
 	if (xenbus_get_num(x, "max-queues", NETBACK_MAX_QUEUES, &queues) == -EINVAL ||
 	    !queues)
-		return vif_bad(v, "max-queues", "?", "1 to 16");
+		return vif_bad(v, "max-queues", "1 to 16");
 	p->mtu = (uint32_t)mtu;
 	p->queues = (uint32_t)queues;
 	err = vif_read_mac(v, p->mac);
@@ -130,10 +131,8 @@ int vif_read_rate(struct vif *v)
 	if (comma)
 		*comma++ = '\0';
 	if (!comma || num_parse_u64(s, UINT32_MAX, &bytes) ||
-	    num_parse_u64(comma, UINT32_MAX, &usec)) {
-		xenbus_error(&v->dev.xb, "rate=%.64s: want BYTES,MICROSECONDS", s);
-		return -EINVAL;
-	}
+	    num_parse_u64(comma, UINT32_MAX, &usec))
+		return vif_bad(v, "rate", "BYTES,MICROSECONDS");
 	if (!bytes || !usec)
 		return 0; /* as the reference backend: no limit */
 	bps = (uint64_t)((unsigned __int128)bytes * 1000000 / usec);
@@ -150,10 +149,10 @@ int vif_read_policy(struct vif *v)
 	if (err)
 		return err;
 	if (xenbus_get_num(&v->dev.xb, "antispoof", 1, &on) == -EINVAL)
-		return vif_bad(v, "antispoof", "?", "0 or 1");
+		return vif_bad(v, "antispoof", "0 or 1");
 	v->guard.antispoof = on;
 	if (on && ip && netguard_parse_ips(&v->guard, ip))
-		return vif_bad(v, "ip", ip, "up to 16 addresses, with spaces between");
+		return vif_bad(v, "ip", "up to 16 addresses, with spaces between");
 	return vif_read_rate(v);
 }
 

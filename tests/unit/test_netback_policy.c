@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "hv/base/adapt.h"
+#include "hv/base/cleanup.h"
 #include "tests/lib/rawvif.h"
 #include "tests/lib/testport.h"
 
@@ -106,6 +107,52 @@ static void test_rate_extremes(void **state)
 		/* one is always let go */
 		assert_int_equal(rawvif_send(&f, 0, 1000, 4096, 1), NETIF_RSP_OKAY);
 	}
+}
+
+/* ----------------------------------------------------- what a person may write */
+
+/* A wrong value is told with its key, and the vif is closed. */
+static void test_bad_keys_are_told(void **state)
+{
+	static const char *const bad[][2] = {
+		{ "mac", "x" },
+		{ "mac", "01:00:5e:00:00:01" }, /* a group's */
+		{ "mac", "00:16:3e:01:02" },
+		{ "mac", "00:16:3e:01:02:03:04" },
+		{ "mac", "00:16:3e:01:02: 3" },
+		{ "mac", "00:16:3e:-1:02:03" },
+		{ "mtu", "67" },
+		{ "mtu", "65522" },
+		{ "mtu", "large" },
+		{ "max-queues", "0" },
+		{ "max-queues", "17" },
+		{ "antispoof", "2" },
+		{ "rate", "1" },
+		{ "rate", "1,2,3" },
+		{ "rate", "-1,1" },
+		{ "rate", "4294967296,1" },
+		{ "port-driver", "nobody" },
+	};
+	char path[128], said[64];
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		const char *const keys[] = { bad[i][0], bad[i][1], NULL };
+		cleanup_free char *error = NULL;
+
+		rawvif_attach(&rb, 1 + i, "test", "tape", NULL, keys);
+		if (!rawback_wait_state(&rb, 1 + i, XenbusStateClosed))
+			fail_msg("%s=%s", bad[i][0], bad[i][1]);
+		snprintf(path, sizeof(path), "/local/domain/1/backend/vif/2/%u/error",
+			 1 + i);
+		assert_int_equal(xenstore_read(rb.dom0, XENSTORE_NO_TX, path, &error,
+					       NULL),
+				 0);
+		snprintf(said, sizeof(said), "%s=%s: ", bad[i][0], bad[i][1]);
+		assert_non_null(strstr(error, said));
+		rawback_detach(&rb, 1 + i);
+	}
+	connect_vif(NULL, 0);
 }
 
 /* ------------------------------------------------------------- anti-spoofing */
@@ -321,6 +368,7 @@ int main(void)
 		T(test_rate),
 		T(test_rate_changes_live),
 		T(test_rate_extremes),
+		T(test_bad_keys_are_told),
 		T(test_antispoof_mac),
 		T(test_antispoof_ips),
 		T(test_multicast),
