@@ -187,6 +187,7 @@ static void rx_slot(struct input *in)
 
 static void feed(struct input *in)
 {
+	static uint8_t frame[FRAMES_MAX];
 	uint8_t a = take(in);
 	const struct netdrv_caps *g = &bad.q->cfg.guest;
 	struct netif_meta m = { .data_validated = a & 1, .hash_type = a & 3 };
@@ -201,7 +202,51 @@ static void feed(struct input *in)
 		m.gso_size = 1448;
 		m.csum_blank = true;
 	}
-	(void)netqsim_feed(&bad, &m, take16(in));
+	if (!netqsim_feed(&bad, &m, take16(in)) || !(a & 16))
+		return;
+	frame_make(frame, &(struct frame_spec){ .v6 = a & 32, .proto = a & 64 ? 6 : 17 });
+	memcpy(bad.wait[(bad.wait_tail - 1) % NETQSIM_WAIT].head, frame, 54);
+}
+
+/* What the control ring sets: hashes that are asked for, pages that stay. */
+static void new_hash(struct input *in)
+{
+	uint8_t a = take(in);
+	struct nethash h;
+
+	nethash_init(&h);
+	(void)nethash_set_algorithm(&h, a >> 7);
+	(void)nethash_set_flags(&h, a & NETHASH_TYPES);
+	netq_set_hash(bad.q, &h);
+}
+
+static void new_grefs(uint16_t pages)
+{
+	static struct netgref *table;
+	static struct netgref_entry old[16], e[16];
+	static uint32_t nr_old;
+	struct netgref *was = table;
+	struct gnttab_mapper *m = bad.q->mapper;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < 16; i++) {
+		e[n].ref = bad.data->refs[i];
+		e[n].readonly = i & 1;
+		if (pages & 1u << i &&
+		    !gnttab_map_refs(m, &e[n].ref, 1, i & 1 ? GNTTAB_READ : GNTTAB_WRITE,
+				     &e[n].addr))
+			n++;
+	}
+	if (netgref_build(e, n, &table))
+		abort();
+	netq_set_grefs(bad.q, table);
+	netgref_free(was);
+	for (uint32_t i = 0; i < nr_old; i++)
+		gnttab_unmap_refs(m, &old[i].ref, 1,
+				  old[i].readonly ? GNTTAB_READ : GNTTAB_WRITE,
+				  &old[i].addr);
+	memcpy(old, e, sizeof(e));
+	nr_old = n;
 }
 
 static void move(struct input *in)
@@ -219,7 +264,7 @@ static void step(struct input *in)
 {
 	uint8_t a;
 
-	switch (take(in) % 14) {
+	switch (take(in) % 16) {
 	case 0:
 	case 1:
 		tx_slot(in, true);
@@ -258,6 +303,12 @@ static void step(struct input *in)
 		a = take(in);
 		bad.room = a % (NETDRV_BATCH + 1);
 		netq_set_throttle(bad.q, a & 128 ? NULL : bad.throttle);
+		break;
+	case 12:
+		new_hash(in);
+		break;
+	case 13:
+		new_grefs(take16(in));
 		break;
 	default:
 		one_round();
@@ -302,6 +353,7 @@ static void run(struct input *in, struct memhv *hv, struct plat *be)
 	while (fuzz_worker_round())
 		if (++rounds == SETTLE)
 			abort(); /* the guest keeps the worker from its sleep */
+	new_grefs(0);
 	netqsim_stop(&good);
 	netqsim_stop(&bad);
 }
