@@ -18,6 +18,7 @@
 
 #define EXIT_USAGE 2
 #define TICK_MS	   200
+#define ASKING_S   2 /* seconds for the control ring */
 
 const char *argp_program_version = "tandem-netfront " TANDEM_VERSION;
 
@@ -53,7 +54,7 @@ static int connected(struct tandem_net *net, void *arg)
 		err = bridge_setup(&r->p);
 	if (err)
 		return err;
-	if (r->o.info || r->p.verbose)
+	if (r->p.verbose && !r->o.info)
 		info_print(net);
 	daemon_ready(r->ready);
 	r->ready = -1;
@@ -152,6 +153,19 @@ static int run_threads(struct run *r, const sigset_t *signals)
 	return err ? err : atomic_load(&r->p.err);
 }
 
+/* --info: prints it when all is known, or when the backend has had its time. */
+static void print_info(struct tandem_net *net)
+{
+	double start = now();
+	struct tandem_net_info i;
+
+	do
+		tandem_net_get_info(net, &i);
+	while (i.asking && now() - start < ASKING_S &&
+	       tandem_net_wait(tandem_net_queue(net, 0), 0, TICK_MS * 1000) >= 0);
+	info_print(net);
+}
+
 /* --------------------------------------------------------------------- main */
 
 static int run(struct run *r)
@@ -176,7 +190,9 @@ static int run(struct run *r)
 		r->p.net = NULL;
 		return err;
 	}
-	if (!r->o.info)
+	if (r->o.info)
+		print_info(r->p.net);
+	else
 		err = run_threads(r, &signals);
 	if (err)
 		log_err("%s: %s", name,

@@ -105,9 +105,10 @@ struct tandem_net_info {
 			      * through the others and receive nothing */
 	unsigned max_queues; /* that the backend offers */
 	struct tandem_net_features tx, rx;
-	bool split; /* an event channel each way */
-	bool ctrl;  /* a control ring */
-	bool hash;  /* the backend has taken the hash */
+	bool split;  /* an event channel each way */
+	bool ctrl;   /* a control ring */
+	bool asking; /* on it: hash and staged are not known yet */
+	bool hash;   /* the backend has taken the hash */
 	bool mcast_control;
 	unsigned staged;     /* pages that the backend keeps mapped */
 	unsigned reconnects; /* since open */

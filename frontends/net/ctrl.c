@@ -114,6 +114,14 @@ static void ask_staging(struct tandem_net *net)
 
 /* ----------------------------------------------------------------- answered */
 
+static void note_end(struct tandem_net *net)
+{
+	pthread_mutex_lock(&net->lock);
+	net->info.asking = false;
+	pthread_mutex_unlock(&net->lock);
+	net_changed(net);
+}
+
 /* What is next, of what is wanted at all. */
 static void next(struct tandem_net *net, enum net_ctrl_step step)
 {
@@ -128,6 +136,8 @@ static void next(struct tandem_net *net, enum net_ctrl_step step)
 	if (step >= CTRL_STAGE_MAX && (net->opts.no_staging || c->queue >= net->nr_rings))
 		step = CTRL_END;
 	c->step = step;
+	if (step == CTRL_END)
+		note_end(net);
 }
 
 static void note_hash(struct tandem_net *net)

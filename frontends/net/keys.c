@@ -121,6 +121,7 @@ static void choose(struct tandem_net *net, const struct offer *o)
 	i->ctrl = net->use_ctrl;
 	i->mcast_control = net->use_mcast;
 	i->hash = false;
+	i->asking = net->use_ctrl;
 	i->staged = 0;
 	i->mtu = choose_mtu(net, o);
 	pthread_mutex_unlock(&net->lock);
