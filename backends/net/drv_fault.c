@@ -372,6 +372,9 @@ static int fault_open(const struct netdrv_params *p, struct netdrv **dev, char *
 	}
 	fault->drv.ops = &netdrv_fault;
 	fault->drv.info = fault->inner->info;
+	/* damage to what has its checksum yet to come is seen by nobody */
+	if (fault->plan.way[NETFAULT_SEND].corrupt)
+		fault->drv.info.send = (struct netdrv_caps){ 0 };
 	*dev = &fault->drv;
 	return 0;
 }
@@ -386,8 +389,12 @@ static void fault_close(struct netdrv *dev)
 
 static int fault_set_guest(struct netdrv *dev, const struct netdrv_caps *caps)
 {
-	struct netdrv *inner = ((struct fault *)dev)->inner;
+	const struct fault *fault = (struct fault *)dev;
+	const struct netdrv_caps none = { 0 };
+	struct netdrv *inner = fault->inner;
 
+	if (fault->plan.way[NETFAULT_RECV].corrupt)
+		caps = &none;
 	return inner->ops->set_guest ? inner->ops->set_guest(inner, caps) : 0;
 }
 

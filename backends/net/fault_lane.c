@@ -24,6 +24,7 @@ void fault_held_corrupt(struct fault_held *h, uint32_t bit)
 {
 	bit %= h->len * 8;
 	h->data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+	h->meta.data_validated = false;
 }
 
 bool fault_lane_add(struct fault_lane *lane, struct fault_held *h)
