@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """Random bytes over one TCP connection: tcpsum.py recv, or send HOST PORT BYTES.
 
