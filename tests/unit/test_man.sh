@@ -48,6 +48,7 @@ done <<<"$verbs"
 covers tandem.1 "$programs/tandem"
 covers tandem-hvd.8 "$programs/tandem-hvd"
 covers tandem-blkback.8 "$programs/tandem-blkback"
+covers tandem-netfront.8 "$programs/tandem-netfront"
 covers tandem-netback.8 "$programs/tandem-netback"
 for verb in create convert info check commit; do
 	covers tandem-image.1 "$programs/tandem" image $verb
