@@ -29,7 +29,7 @@ elsewhere() { [ "$(readlink "/proc/$there_pid/ns/net")" != "$(readlink /proc/sel
 wait_for 5 elsewhere || fail "no second namespace"
 there ip link set lo up
 
-netback_start() {
+back_start() {
 	background nsenter -t "$there_pid" -n "$TANDEM_NETBACK" --domain drvnet
 	netback_pid=$bg
 }
@@ -106,7 +106,7 @@ off() { for f in "$@"; do grep -q "^$f: off" "$work/front" || fail "$f is not of
 hvd_start
 ok tandem create drvnet
 ok tandem create guest0
-netback_start
+back_start
 ok tandem network-attach guest0 backend=drvnet,port=tap,vifname=vif0,mac=00:16:3e:09:00:01
 
 netfront_start
@@ -140,7 +140,7 @@ for _ in 1 2 3; do
 	sleep 1
 	kill -9 "$netback_pid"
 	wait "$netback_pid" 2>/dev/null
-	netback_start
+	back_start
 	there_addresses
 done
 wait $client || fail "iperf3: $(tail -3 "$work/iperf3")"
