@@ -13,13 +13,11 @@
 #include <cmocka.h>
 
 #include "hv/base/cleanup.h"
-#include "tests/lib/rawvif.h"
 #include "tests/lib/testport.h"
-
-#define QUEUES 4u
+#include "tests/lib/vifqueues.h"
 
 static struct rawback rb;
-static struct rawvif f[QUEUES];
+static struct rawvif f[VIFQUEUES];
 
 static int setup(void **state)
 {
@@ -41,84 +39,17 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void connect_all(void)
-{
-	char prefix[16];
-
-	for (unsigned i = 0; i < QUEUES; i++) {
-		snprintf(prefix, sizeof(prefix), "queue-%u/", i);
-		rawvif_publish(&f[i], &rb, 0, prefix, RV_GSO | (i & 1 ? RV_SPLIT : 0));
-	}
-	rawback_fe_num(&rb, 0, "multi-queue-num-queues", QUEUES);
-	assert_true(rawback_wait_state(&rb, 0, XenbusStateInitWait));
-	rawback_fe_num(&rb, 0, "state", XenbusStateConnected);
-	assert_true(rawback_wait_state(&rb, 0, XenbusStateConnected));
-}
-
-static void disconnect_all(void)
-{
-	rawback_fe_num(&rb, 0, "state", XenbusStateClosed);
-	assert_true(rawback_wait_state(&rb, 0, XenbusStateClosed));
-	for (unsigned i = 0; i < QUEUES; i++)
-		rawvif_free(&f[i]);
-	rawback_fe_num(&rb, 0, "state", XenbusStateInitialising);
-}
-
-/* A queue's frontend: packets out and back, on a thread. */
-struct user {
-	pthread_t thread;
-	struct rawvif *f;
-	unsigned n, wrong;
-	uint8_t buf[65536];
-};
-
-static void *use(void *arg)
-{
-	struct user *u = arg;
-	struct netif_pkt p;
-
-	for (unsigned i = 0; i < u->n; i++) {
-		unsigned len = 60 + i * 37 % 20000;
-
-		if (rawvif_send(u->f, 0, len, 4096, i * 4u) != NETIF_RSP_OKAY ||
-		    rawvif_recv(u->f, &p, u->buf, 10000) != (int)len) {
-			u->wrong++;
-			continue;
-		}
-		for (unsigned s = 0; s < len; s += 4096)
-			u->wrong += memcmp(u->buf + s, u->f->tx_data->pages + s,
-					   len - s < 4096 ? len - s : 4096) != 0;
-	}
-	return NULL;
-}
-
-static void use_all(unsigned n)
-{
-	static struct user u[QUEUES];
-
-	for (unsigned i = 0; i < QUEUES; i++) {
-		u[i].f = &f[i];
-		u[i].n = n;
-		u[i].wrong = 0;
-		assert_int_equal(pthread_create(&u[i].thread, NULL, use, &u[i]), 0);
-	}
-	for (unsigned i = 0; i < QUEUES; i++) {
-		pthread_join(u[i].thread, NULL);
-		assert_int_equal(u[i].wrong, 0);
-	}
-}
-
 static void test_four_queues(void **state)
 {
 	(void)state;
 	for (int i = 0; i < 3; i++) {
-		connect_all();
+		vifqueues_connect(&rb, f, RV_GSO, NULL);
 		assert_int_equal(rawback_be_num(&rb, 0, "multi-queue-max-queues"), 4);
-		use_all(300);
+		vifqueues_use(f, 300, NULL);
 		assert_int_equal(rawvif_stat(&rb, 0, "tx_packets"), 4 * 300);
 		assert_int_equal(rawvif_stat(&rb, 0, "rx_packets"), 4 * 300);
 		assert_int_equal(rawvif_stat(&rb, 0, "queues"), 4);
-		disconnect_all();
+		vifqueues_disconnect(&rb, f, NULL);
 	}
 }
 
@@ -127,8 +58,8 @@ static void test_gone_under_load(void **state)
 {
 	(void)state;
 	for (int round = 0; round < 12; round++) {
-		connect_all();
-		for (unsigned i = 0; i < QUEUES; i++) {
+		vifqueues_connect(&rb, f, RV_GSO, NULL);
+		for (unsigned i = 0; i < VIFQUEUES; i++) {
 			struct netif_tx_request req = { .gref = f[i].tx_data->refs[0],
 							.size = 1000 };
 
@@ -138,32 +69,30 @@ static void test_gone_under_load(void **state)
 		}
 		usleep((unsigned)(round % 4) * 100);
 		if (round % 3 == 0) {
-			disconnect_all();
+			vifqueues_disconnect(&rb, f, NULL);
 			continue;
 		}
 		rawback_detach(&rb, 0);
-		for (unsigned i = 0; i < QUEUES; i++)
-			rawvif_free(&f[i]);
+		vifqueues_free(f, NULL);
 		rawvif_attach(&rb, 0, "test", "echo", NULL, NULL);
 	}
+}
+
+static void ask(void)
+{
+	static unsigned n;
+
+	rawback_be_write(&rb, 0, "rate", n++ & 1 ? "0,0" : "100000000,1000");
+	assert_true(rawvif_stat(&rb, 0, "tx_packets") >= 0);
 }
 
 /* Counters are asked for and the rate is changed while packets flow. */
 static void test_asked_under_load(void **state)
 {
-	static struct user u = { .n = 2000 };
-
 	(void)state;
-	connect_all();
-	u.f = &f[0];
-	assert_int_equal(pthread_create(&u.thread, NULL, use, &u), 0);
-	for (int i = 0; i < 100; i++) {
-		rawback_be_write(&rb, 0, "rate", i & 1 ? "0,0" : "100000000,1000");
-		assert_true(rawvif_stat(&rb, 0, "tx_packets") >= 0);
-	}
-	pthread_join(u.thread, NULL);
-	assert_int_equal(u.wrong, 0);
-	disconnect_all();
+	vifqueues_connect(&rb, f, RV_GSO, NULL);
+	vifqueues_use(f, 1000, ask);
+	vifqueues_disconnect(&rb, f, NULL);
 }
 
 /* `stats` is JSON, every counter a number in it. */
@@ -175,7 +104,7 @@ static void test_stats_are_json(void **state)
 	const char *key;
 
 	(void)state;
-	connect_all();
+	vifqueues_connect(&rb, f, RV_GSO, NULL);
 	assert_int_equal(rawvif_stat(&rb, 0, "queues"), 4);
 	assert_int_equal(xenstore_read(rb.dom0, XENSTORE_NO_TX,
 				       "/local/domain/1/backend/vif/2/0/stats", &text,
@@ -186,7 +115,7 @@ static void test_stats_are_json(void **state)
 	assert_true(json_object_size(o) > 15);
 	json_object_foreach(o, key, v) assert_true(json_is_integer(v));
 	json_decref(o);
-	disconnect_all();
+	vifqueues_disconnect(&rb, f, NULL);
 }
 
 int main(void)
