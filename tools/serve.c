@@ -192,10 +192,8 @@ static int enter_sandbox(uint64_t caps)
 	return err < 0 ? err : 0;
 }
 
-typedef int make_fn(struct plat *p, struct evloop *loop, void (*lost)(void *arg),
-		    void *lost_arg, void *arg, struct backend **be);
-
-static int serve(struct plat *p, const struct serve_options *o, make_fn *make, void *arg)
+static int serve(struct plat *p, const struct serve_options *o, serve_make_fn *make,
+		 void *arg)
 {
 	struct server s = { .loop = evloop_new(), .sigfd = server_signals() };
 	int err = s.loop && s.sigfd >= 0 ? 0 : -ENOMEM;
@@ -220,7 +218,7 @@ static int serve(struct plat *p, const struct serve_options *o, make_fn *make, v
 	return s.status;
 }
 
-int serve_run(const struct serve_options *o, make_fn *make, void *arg)
+static int serve_run(const struct serve_options *o, serve_make_fn *make, void *arg)
 {
 	const char *what = "";
 	struct plat *p;
@@ -236,7 +234,7 @@ int serve_run(const struct serve_options *o, make_fn *make, void *arg)
 	return status;
 }
 
-void serve_prepare(void)
+static void serve_prepare(void)
 {
 	struct rlimit r;
 
@@ -253,8 +251,26 @@ void serve_prepare(void)
 	}
 }
 
-void serve_end(struct serve_options *o)
+int serve_main(int argc, char **argv, const struct argp *argp, struct serve_options *o,
+	       int (*opener)(const struct opener_rules *rules, struct opener **op),
+	       void **open_arg, serve_make_fn *make, void *arg)
 {
+	struct opener *op = NULL;
+	int err, status = 2;
+
+	o->sandbox = true;
+	argp_err_exit_status = 2;
+	argp_parse(argp, argc, argv, 0, NULL, o);
+	serve_prepare();
+	err = opener(&o->rules, &op);
+	if (err) {
+		log_err("cannot fork: %s", strerror(-err));
+	} else {
+		*open_arg = op;
+		status = serve_run(o, make, arg);
+	}
+	opener_stop(op);
 	for (int i = 0; i < o->rules.nallow; i++)
 		free(o->allow[i]);
+	return status;
 }

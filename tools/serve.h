@@ -29,16 +29,18 @@ extern const struct argp serve_argp;
 /* A number of at most `max`, or argp's error. */
 uint32_t serve_number(struct argp_state *state, const char *arg, uint32_t max);
 
+typedef int serve_make_fn(struct plat *p, struct evloop *loop, void (*lost)(void *arg),
+			  void *lost_arg, void *arg, struct backend **be);
+
 /*
- * Serves until a signal or the hypervisor's end: connects, `make`s the backend,
- * drops rights, starts it. Returns the exit status.
+ * Parses a backend program's command line: `argp`, whose input `o` begins with a
+ * struct serve_options, with the common options as its child. Then serves until a
+ * signal or the hypervisor's end: forks the opener, connects, `make`s the backend,
+ * drops rights, starts it. *open_arg: the opener, before make. Returns the exit
+ * status.
  */
-int serve_run(const struct serve_options *o,
-	      int (*make)(struct plat *p, struct evloop *loop, void (*lost)(void *arg),
-			  void *lost_arg, void *arg, struct backend **be),
-	      void *arg);
-/* Before forking the opener: signals, limits. */
-void serve_prepare(void);
-void serve_end(struct serve_options *o);
+int serve_main(int argc, char **argv, const struct argp *argp, struct serve_options *o,
+	       int (*opener)(const struct opener_rules *rules, struct opener **op),
+	       void **open_arg, serve_make_fn *make, void *arg);
 
 #endif

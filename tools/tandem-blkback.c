@@ -2,11 +2,9 @@
 /* tandem-blkback: a driver domain that serves virtual disks. */
 #include <argp.h>
 #include <linux/capability.h>
-#include <string.h>
 
 #include "backends/block/blkback.h"
 #include "backends/device.h"
-#include "hv/base/log.h"
 #include "ringproto/blkif.h"
 #include "tools/opener_block.h"
 #include "tools/serve.h"
@@ -14,7 +12,7 @@
 const char *argp_program_version = "tandem-blkback " TANDEM_VERSION;
 
 struct options {
-	struct serve_options serve;
+	struct serve_options serve; /* first */
 	struct blkback_config cfg;
 };
 
@@ -82,24 +80,10 @@ int main(int argc, char **argv)
 	const struct argp_child children[] = { { &serve_argp, 0, NULL, 0 }, { 0 } };
 	const struct argp argp = { option_table, parse_option, NULL, doc,
 				   children,	 NULL,	       NULL };
-	struct opener *op = NULL;
-	int err, status = 2;
 
-	o.serve.sandbox = true;
-	o.serve.caps = 1ull << CAP_IPC_LOCK; /* registered buffers */
 	o.serve.be = &o.cfg.be;
-	argp_err_exit_status = 2;
-	argp_parse(&argp, argc, argv, 0, NULL, &o);
-	serve_prepare();
-	err = opener_block_start(&o.serve.rules, &op);
-	if (err) {
-		log_err("cannot fork: %s", strerror(-err));
-	} else {
-		o.cfg.open_files = opener_block_open;
-		o.cfg.open_arg = op;
-		status = serve_run(&o.serve, make, &o.cfg);
-	}
-	opener_stop(op);
-	serve_end(&o.serve);
-	return status;
+	o.serve.caps = 1ull << CAP_IPC_LOCK; /* registered buffers */
+	o.cfg.open_files = opener_block_open;
+	return serve_main(argc, argv, &argp, &o.serve, opener_block_start,
+			  &o.cfg.open_arg, make, &o.cfg);
 }

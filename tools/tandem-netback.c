@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* tandem-netback: a driver domain that serves virtual interfaces. */
 #include <argp.h>
-#include <string.h>
 
 #include "backends/net/netback.h"
-#include "hv/base/log.h"
 #include "tools/opener_net.h"
 #include "tools/serve.h"
 
@@ -13,7 +11,7 @@ const char *argp_program_version = "tandem-netback " TANDEM_VERSION;
 #define MAX_SWITCHES 64
 
 struct options {
-	struct serve_options serve;
+	struct serve_options serve; /* first */
 	struct netback_config cfg;
 	const char *switches[MAX_SWITCHES];
 };
@@ -83,23 +81,9 @@ int main(int argc, char **argv)
 	const struct argp_child children[] = { { &serve_argp, 0, NULL, 0 }, { 0 } };
 	const struct argp argp = { option_table, parse_option, NULL, doc,
 				   children,	 NULL,	       NULL };
-	struct opener *op = NULL;
-	int err, status = 2;
 
-	o.serve.sandbox = true;
 	o.serve.be = &o.cfg.be;
-	argp_err_exit_status = 2;
-	argp_parse(&argp, argc, argv, 0, NULL, &o);
-	serve_prepare();
-	err = opener_net_start(&o.serve.rules, &op);
-	if (err) {
-		log_err("cannot fork: %s", strerror(-err));
-	} else {
-		o.cfg.open_files = opener_net_open;
-		o.cfg.open_arg = op;
-		status = serve_run(&o.serve, make, &o.cfg);
-	}
-	opener_stop(op);
-	serve_end(&o.serve);
-	return status;
+	o.cfg.open_files = opener_net_open;
+	return serve_main(argc, argv, &argp, &o.serve, opener_net_start, &o.cfg.open_arg,
+			  make, &o.cfg);
 }
