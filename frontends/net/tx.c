@@ -124,11 +124,11 @@ static inline void room_page(struct net_tx *t, struct tandem_net_pkt *p, uint32_
 {
 	uint16_t page = t->pages.free[--t->pages.nr_free];
 	uint8_t *at = t->pages.arena->pages + (size_t)page * PLAT_PAGE_SIZE + from;
-	struct iovec *last = &p->iov[p->iovcnt - 1];
+	struct iovec *last = p->iovcnt ? &p->iov[p->iovcnt - 1u] : NULL;
 
 	t->pages.at[page] = PAGE_OUT;
 	p->ids_[p->nr_++] = page;
-	if (p->iovcnt && (uint8_t *)last->iov_base + last->iov_len == at) {
+	if (last && (uint8_t *)last->iov_base + last->iov_len == at) {
 		last->iov_len += bytes;
 		return;
 	}
