@@ -54,7 +54,10 @@ static int life_connect(struct front *f)
 		pthread_mutex_unlock(&net->lock);
 	}
 	net_rings_start(net);
-	return net->use_ctrl ? net_ctrl_run(net) : 0;
+	err = net->use_ctrl ? net_ctrl_run(net) : 0;
+	return err ? xenbus_fail(&f->xb, err, "%s: the backend broke the control ring",
+				 f->xb.path)
+		   : 0;
 }
 
 static int life_opened(struct front *f)
