@@ -17,7 +17,7 @@
 
 #define BATCH	   64u
 #define KICK	   16u /* packets that wait for others of their batch, at most */
-#define DONE	   16u /* pages go back after so many packets */
+#define DONE	   32u /* pages go back as soon as so many are done with */
 #define HDR	   128u
 #define OVER	   64u /* bytes beyond the room: a packet that has some is too long */
 #define TAGS	   8u  /* of VLANs, beyond the MTU */
@@ -163,16 +163,19 @@ static int tap_write(struct bridge *b, const struct tandem_net_pkt *p)
 
 static unsigned vif_to_tap(struct bridge *b)
 {
-	int n = tandem_net_recv(b->q, b->rx, BATCH);
+	int n = tandem_net_recv(b->q, b->rx, BATCH), from = 0;
+	unsigned iovs = 0;
 
 	for (int i = 0; i < n; i++) {
 		if (tap_write(b, &b->rx[i]))
 			b->t->drops++;
-		if (i % DONE == DONE - 1)
-			tandem_net_done(b->q, &b->rx[i + 1 - (int)DONE], DONE);
+		iovs += b->rx[i].iovcnt;
+		if (iovs < DONE && i + 1 < n)
+			continue;
+		tandem_net_done(b->q, &b->rx[from], (unsigned)(i + 1 - from));
+		from = i + 1;
+		iovs = 0;
 	}
-	if (n > 0)
-		tandem_net_done(b->q, &b->rx[n - n % (int)DONE], (unsigned)n % DONE);
 	return n > 0 ? (unsigned)n : 0;
 }
 
