@@ -42,7 +42,7 @@ static void test_xsa_349_rewritten_nodes(void **state)
 					    "feature-sg", "a-key-of-nobody" };
 
 	(void)state;
-	for (int i = 0; i < 20000; i++)
+	for (int i = 0; i < 1000000; i++)
 		rawback_fe_write(&vp.rb, VP_BAD, keys[i % 5], i % 5 ? "7" : "4");
 	vifpair_neighbour(&vp, 10);
 	/* rings that are published again while it is connected are nobody's */
@@ -95,7 +95,7 @@ static void test_xsa_350_state_flips(void **state)
 	unsigned seed = 1;
 
 	(void)state;
-	for (int i = 0; i < 3000; i++) {
+	for (int i = 0; i < 100000; i++) {
 		rawback_fe_write(&vp.rb, VP_BAD, "state", states[rand_r(&seed) % 9]);
 		(void)testport_feed(testport_find("tape"), 0, NULL, frame, sizeof(frame));
 		vifpair_show(&vp.bad.tx, vp.bad.tx_ch, (ring_idx_t)i);
