@@ -93,8 +93,10 @@ static int queue_arm(struct tandem_net_queue *q, unsigned want)
 	if (want & TANDEM_NET_TX) {
 		struct tandem_net_queue *to = net_sender_lock(q);
 
-		if (to->running)
-			(void)ring_front_arm(&to->tx.ring);
+		/* what was answered before this arming brings no event, and may be
+		 * less than the look calls room */
+		while (to->running && ring_front_arm(&to->tx.ring) > 0 && net_tx_reap(to))
+			;
 		qlock_unlock(&to->lock);
 	}
 	return tandem_net_look(q, want);
