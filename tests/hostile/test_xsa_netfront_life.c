@@ -132,6 +132,7 @@ static void test_xsa_391(void **state)
 		clockid_t clock;
 		pthread_t t, w;
 		double *waited, control;
+		uint64_t sleeps = nh->net->queues[0].stats.sleeps;
 
 		assert_int_equal(pthread_getcpuclockid(nh->net->front.thread, &clock), 0);
 		control = cpu_of(clock);
@@ -144,6 +145,8 @@ static void test_xsa_391(void **state)
 		assert_true(s.count > 1000);
 		if (control > 0.25 || *waited > 0.1)
 			fail_msg("control %.2f s, waiter %.2f s", control, *waited);
+		/* ten a millisecond at most */
+		assert_in_range(nh->net->queues[0].stats.sleeps - sleeps, 1, 5000);
 		free(waited);
 		nh_check_works(nh);
 	}

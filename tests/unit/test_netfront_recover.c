@@ -219,6 +219,7 @@ static void test_sleepers(void **state)
 
 	nh_up(nh, &opts);
 	for (unsigned i = 0; i < 6; i++) {
+		uint64_t since = adapt_clock();
 		pthread_t t;
 		void *ok;
 
@@ -230,6 +231,8 @@ static void test_sleepers(void **state)
 		nh_rx_send(nh, 0, data, sizeof(data), NULL);
 		pthread_join(t, &ok);
 		assert_non_null(ok);
+		/* woken, and not by the end of the time */
+		assert_true(adapt_clock() - since < 5000000000u);
 	}
 }
 
