@@ -177,9 +177,10 @@ static void tx_send_whole(struct netq *q, struct tx_list *l)
 /* A large segment for a port that carries none: cut into frames. */
 static void tx_send_cut(struct netq *q, struct netq_tx *t)
 {
-	struct tx_list l = { .n = 0 };
+	struct tx_list l;
 	struct netseg s;
 
+	l.n = 0;
 	if (netseg_start(&s, &t->b)) {
 		t->status = NETIF_RSP_ERROR;
 		return;
@@ -238,7 +239,7 @@ static void tx_answer(struct netq *q, const struct netq_tx *t)
 
 int netq_tx_run(struct netq *q)
 {
-	struct tx_list list = { .n = 0 };
+	struct tx_list list;
 	struct tx_maps maps;
 	unsigned n = 0;
 	int avail = ring_back_avail(&q->tx), err = avail < 0 ? avail : 0;
@@ -253,7 +254,7 @@ int netq_tx_run(struct netq *q)
 		err = tx_take(q, avail, &n);
 	if (!n)
 		return err;
-	maps.n = 0;
+	maps.n = list.n = 0;
 	for (unsigned i = 0; i < n; i++)
 		if (tx_has_data(&q->txs[i]))
 			tx_map_each(q, &q->txs[i], &maps);
