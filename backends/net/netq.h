@@ -139,6 +139,8 @@ struct netq {
 	void *tx_page, *rx_page;
 	struct netq_seg *segs; /* NETDRV_BATCH, for a port without TSO */
 	struct netq_rxreq rxreq[NETQ_RX_AHEAD];
+	/* Their pages, the first ones again behind the last: any packet's are in a row */
+	struct iovec rxiov[NETQ_RX_AHEAD + NETBUF_IOVS];
 	_Alignas(16) uint8_t rx_hdr[NETBUF_HDR];
 	struct netq_tx txs[NETDRV_BATCH];
 };

@@ -24,16 +24,28 @@ static struct netq_rxreq *rx_at(struct netq *q, uint32_t i)
 
 /* ------------------------------------------------------------------ requests */
 
+static void rx_map(struct netq *q, uint32_t i)
+{
+	struct netq_rxreq *r = rx_at(q, i);
+
+	r->addr = netq_map(q, r->gref, GNTTAB_WRITE, &r->mapped);
+	i %= NETQ_RX_AHEAD;
+	q->rxiov[i] = (struct iovec){ r->addr, NETIF_PAGE_SIZE };
+	if (i < NETBUF_IOVS)
+		q->rxiov[NETQ_RX_AHEAD + i] = q->rxiov[i];
+}
+
 static void rx_take(struct netq *q)
 {
-	struct netq_rxreq *r = rx_at(q, q->rx_tail++);
+	uint32_t i = q->rx_tail++;
+	struct netq_rxreq *r = rx_at(q, i);
 	struct netif_rx_request req;
 
 	ring_copy_request(&q->rx, &req, 0, sizeof(req));
 	ring_back_consume(&q->rx);
 	r->id = req.id;
 	r->gref = req.gref;
-	r->addr = netq_map(q, req.gref, GNTTAB_WRITE, &r->mapped);
+	rx_map(q, i);
 	if (r->addr)
 		__builtin_prefetch(r->addr, 1);
 }
@@ -118,7 +130,7 @@ void netq_rx_remap(struct netq *q)
 
 		if (r->mapped)
 			continue;
-		r->addr = netq_map(q, r->gref, GNTTAB_WRITE, &r->mapped);
+		rx_map(q, i);
 		if (!r->addr)
 			bad = i + 1;
 	}
@@ -132,15 +144,15 @@ void netq_rx_remap(struct netq *q)
 static void rx_offer(struct netq *q, struct netbuf *b)
 {
 	uint8_t *first = rx_at(q, q->rx_head)->addr;
+	uint32_t from = 1 + q->rx_reserve;
 
 	b->meta = (struct netif_meta){ 0 };
 	b->len = 0;
 	b->iov[0] = (struct iovec){ q->rx_hdr, NETBUF_HDR };
 	b->iov[1] = (struct iovec){ first + NETBUF_HDR, NETIF_PAGE_SIZE - NETBUF_HDR };
-	b->iovcnt = 2;
-	for (uint32_t i = 1 + q->rx_reserve; i < q->rx_need; i++)
-		b->iov[b->iovcnt++] =
-			(struct iovec){ rx_at(q, q->rx_head + i)->addr, NETIF_PAGE_SIZE };
+	b->iovcnt = (uint16_t)(2 + q->rx_need - from);
+	memcpy(&b->iov[2], &q->rxiov[(q->rx_head + from) % NETQ_RX_AHEAD],
+	       (q->rx_need - from) * sizeof(b->iov[0]));
 }
 
 /* Moves the pages behind the first `by` requests forward: extras less than
