@@ -19,8 +19,9 @@
 #define KICK	   16u /* packets that wait for others of their batch, at most */
 #define DONE	   32u /* pages go back as soon as so many are done with */
 #define HDR	   128u
-#define OVER	   64u /* bytes beyond the room: a packet that has some is too long */
-#define TAGS	   8u  /* of VLANs, beyond the MTU */
+#define FLAT	   2048u /* bytes: a packet of so many is written from a copy */
+#define OVER	   64u	 /* bytes beyond the room: a packet that has some is too long */
+#define TAGS	   8u	 /* of VLANs, beyond the MTU */
 #define GSO_ROOM   65535u
 #define LOOKS_READ 16 /* looks at the rings between two at the tap */
 
@@ -142,19 +143,23 @@ static int tap_write(struct bridge *b, const struct tandem_net_pkt *p)
 				      .data_validated = p->data_validated,
 				      .gso_type = p->gso_type,
 				      .gso_size = p->gso_size };
-	struct iovec iov[TANDEM_NET_IOVS + 2];
-	size_t head = p->len < HDR ? p->len : HDR;
-	uint8_t hdr[HDR];
-	struct vnet_hdr v;
-	unsigned n;
+	size_t head = p->len <= FLAT ? p->len : HDR;
+	struct iovec iov[TANDEM_NET_IOVS + 1];
+	struct {
+		struct vnet_hdr v;
+		uint8_t hdr[FLAT];
+	} own;
+	ssize_t n;
 
-	copy_head(p, head, hdr);
-	if (vnet_from_meta(&m, hdr, head, p->len, &v))
+	copy_head(p, head, own.hdr);
+	if (vnet_from_meta(&m, own.hdr, head, p->len, &own.v))
 		return -EINVAL;
-	iov[0] = (struct iovec){ &v, sizeof(v) };
-	iov[1] = (struct iovec){ hdr, head };
-	n = rest_of(p, head, iov + 2);
-	if (writev(b->tap, iov, (int)n + 2) >= 0)
+	iov[0] = (struct iovec){ &own, sizeof(own.v) + head };
+	if (head == p->len)
+		n = write(b->tap, iov[0].iov_base, iov[0].iov_len);
+	else
+		n = writev(b->tap, iov, (int)rest_of(p, head, iov + 1) + 1);
+	if (n >= 0)
 		return 0;
 	if (errno == EBADFD)
 		b->gone = true;
