@@ -197,17 +197,21 @@ static int serve(struct plat *p, const struct serve_options *o, serve_make_fn *m
 {
 	struct server s = { .loop = evloop_new(), .sigfd = server_signals() };
 	int err = s.loop && s.sigfd >= 0 ? 0 : -ENOMEM;
+	bool said = false;
 
 	if (!err)
 		err = evloop_add(s.loop, s.sigfd, EPOLLIN, server_signal, &s, NULL);
-	if (!err)
+	if (!err) {
 		err = make(p, s.loop, server_lost, &s, arg, &s.be);
+		said = err;
+	}
 	if (!err && o->sandbox)
 		err = enter_sandbox(o->caps);
 	if (!err)
 		err = backend_start(s.be);
 	if (err) {
-		log_err("cannot start: %s", strerror(-err));
+		if (!said)
+			log_err("cannot start: %s", strerror(-err));
 		s.status = 2;
 	} else {
 		server_run(&s);

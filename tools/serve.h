@@ -29,6 +29,7 @@ extern const struct argp serve_argp;
 /* A number of at most `max`, or argp's error. */
 uint32_t serve_number(struct argp_state *state, const char *arg, uint32_t max);
 
+/* Says itself what is wrong, if anything is. */
 typedef int serve_make_fn(struct plat *p, struct evloop *loop, void (*lost)(void *arg),
 			  void *lost_arg, void *arg, struct backend **be);
 

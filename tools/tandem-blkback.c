@@ -2,9 +2,11 @@
 /* tandem-blkback: a driver domain that serves virtual disks. */
 #include <argp.h>
 #include <linux/capability.h>
+#include <string.h>
 
 #include "backends/block/blkback.h"
 #include "backends/device.h"
+#include "hv/base/log.h"
 #include "ringproto/blkif.h"
 #include "tools/opener_block.h"
 #include "tools/serve.h"
@@ -66,7 +68,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 static int make(struct plat *p, struct evloop *loop, void (*lost)(void *arg),
 		void *lost_arg, void *arg, struct backend **be)
 {
-	return blkback_new(p, loop, arg, lost, lost_arg, be);
+	int err = blkback_new(p, loop, arg, lost, lost_arg, be);
+
+	if (err)
+		log_err("cannot start: %s", strerror(-err));
+	return err;
 }
 
 static const char doc[] =

@@ -318,6 +318,7 @@ int netback_new(struct plat *p, struct evloop *loop, struct netback_config *cfg,
 	}
 	err = backend_new(p, loop, &cfg->be, &vif_driver, cfg, lost, lost_arg, be);
 	if (err) {
+		log_err("cannot start: %s", strerror(-err));
 		netswitches_free(cfg->sw);
 		cfg->sw = NULL;
 	}
