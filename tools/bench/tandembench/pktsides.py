@@ -78,9 +78,15 @@ def parse_netfront(text, way):
     return {"packets": n, "pps": n / d["seconds"]}
 
 
+# Adds pages, and takes as many away again when its standard input ends: others may
+# have changed the number meanwhile.
+_KEEPER = """f=$1; old=$(cat $f); echo $((old + $2)) >$f; got=$(($(cat $f) - old)); echo
+read x; now=$(($(cat $f) - got)); [ $now -ge 0 ] || now=0; echo $now >$f"""
+
+
 class Hugepages:
-    """Has the kernel set pages aside, as root, and put back what was set before: by a
-    process that waits for our end, whatever that is."""
+    """Has the kernel set pages aside, as root, by a process that gives them back when
+    we end, whatever our end is."""
 
     def __init__(self):
         self.keeper = None
@@ -89,16 +95,10 @@ class Hugepages:
         """Are there pages? Without root perhaps not: DPDK then runs on small ones."""
         if self.keeper or _free_pages() >= _NEEDED:
             return True
-        with open(_HUGEPAGES) as f:
-            old = f.read().strip()
         self.keeper = subprocess.Popen(
-            ["sh", "-c", f"read x; echo {old} >{_HUGEPAGES}"], stdin=subprocess.PIPE,
-            stderr=subprocess.DEVNULL, start_new_session=True)
-        try:
-            with open(_HUGEPAGES, "w") as f:
-                f.write(str(int(old) + _NEEDED))
-        except OSError:
-            pass  # there are none then
+            ["sh", "-c", _KEEPER, "sh", _HUGEPAGES, str(_NEEDED)], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True)
+        self.keeper.stdout.readline()
         if _free_pages() < _NEEDED:
             self.close()
         return self.keeper is not None
@@ -106,6 +106,7 @@ class Hugepages:
     def close(self):
         if self.keeper:
             self.keeper.stdin.close()
+            self.keeper.stdout.close()
             self.keeper.wait(10)
             self.keeper = None
 
