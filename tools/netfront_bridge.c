@@ -186,6 +186,16 @@ static unsigned vif_to_tap(struct bridge *b)
 
 /* ------------------------------------------------------------------ the loop */
 
+/* Room that is not needed now is of use to queues that share the ring. */
+static void give_room(struct bridge *b)
+{
+	if (!b->has_pkt)
+		return;
+	b->pkt.len = 0;
+	(void)tandem_net_commit(b->q, &b->pkt, 1);
+	b->has_pkt = false;
+}
+
 /* The vif changed: offloads, room, or it is gone. */
 static void changed(struct bridge *b)
 {
@@ -201,11 +211,7 @@ static void changed(struct bridge *b)
 		(void)bridge_setup(p); /* it said what is wrong */
 	tandem_net_get_info(p->net, &i);
 	b->room = i.tx.active & tso ? GSO_ROOM : i.mtu + NETIF_ETH_HLEN + TAGS;
-	if (b->has_pkt) {
-		b->pkt.len = 0;
-		(void)tandem_net_commit(b->q, &b->pkt, 1);
-		b->has_pkt = false;
-	}
+	give_room(b);
 }
 
 static void bridge_sleep(struct bridge *b)
@@ -216,8 +222,10 @@ static void bridge_sleep(struct bridge *b)
 		{ .fd = b->t->p->stop_fd, .events = POLLIN },
 		{ .fd = b->no_room ? -1 : b->tap, .events = POLLIN },
 	};
-	int bits = tandem_net_arm(b->q, want);
+	int bits;
 
+	give_room(b);
+	bits = tandem_net_arm(b->q, want);
 	if (bits & TANDEM_NET_CHANGED)
 		changed(b);
 	else if (!bits)
@@ -280,8 +288,5 @@ void bridge_run(struct netfront_thread *t)
 	if (b.gone)
 		atomic_store(&p->err, tandem_net_error(p->net) ? tandem_net_error(p->net)
 							       : -ENODEV);
-	if (b.has_pkt) {
-		b.pkt.len = 0;
-		(void)tandem_net_commit(b.q, &b.pkt, 1);
-	}
+	give_room(&b);
 }

@@ -44,7 +44,7 @@ static inline bool answer_ok(struct tandem_net_queue *q,
 	return true;
 }
 
-/* Others that send through q may have room now. */
+/* Who sleeps for room in q, which several send through, may have some now. */
 static void wake_senders(struct tandem_net_queue *q)
 {
 	struct tandem_net *net = q->net;
@@ -52,7 +52,7 @@ static void wake_senders(struct tandem_net_queue *q)
 	for (unsigned i = 0; i < net->nr_queues; i++) {
 		struct tandem_net_queue *o = &net->queues[i];
 
-		if (o != q && atomic_load_explicit(&o->asleep, memory_order_seq_cst) &&
+		if (atomic_load_explicit(&o->asleep, memory_order_seq_cst) &&
 		    atomic_load_explicit(&o->to, memory_order_relaxed) == q)
 			net_queue_wake(o);
 	}
@@ -280,6 +280,16 @@ static inline bool commit_one(struct tandem_net_queue *q, struct tandem_net_pkt 
 	return sent;
 }
 
+static void commit_end(struct tandem_net_queue *q)
+{
+	if (!q)
+		return;
+	/* what was room, and was not needed, is others' */
+	if (unlikely(q->senders))
+		wake_senders(q);
+	qlock_unlock(&q->lock);
+}
+
 int tandem_net_commit(struct tandem_net_queue *mine, struct tandem_net_pkt *pkts,
 		      unsigned n)
 {
@@ -291,15 +301,13 @@ int tandem_net_commit(struct tandem_net_queue *mine, struct tandem_net_pkt *pkts
 		if (unlikely(!pkts[i].owner_))
 			continue;
 		if (unlikely(pkts[i].owner_ != q)) {
-			if (q)
-				qlock_unlock(&q->lock);
+			commit_end(q);
 			q = pkts[i].owner_;
 			qlock_lock(&q->lock);
 		}
 		sent += commit_one(q, &pkts[i]);
 	}
-	if (q)
-		qlock_unlock(&q->lock);
+	commit_end(q);
 	return sent;
 }
 

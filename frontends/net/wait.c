@@ -51,8 +51,9 @@ static bool room_there(struct tandem_net_queue *q)
 		return false;
 	if (net_tx_slots(q) < ROOM_READY && !net_tx_reap(q))
 		return false;
+	/* little room is all that will be when nothing is in flight */
 	return net_tx_slots(q) >= ROOM_READY ||
-	       ring_front_free(&q->tx.ring) == NETIF_RING_SLOTS;
+	       (net_tx_slots(q) > 1 && ring_front_free(&q->tx.ring) == NETIF_RING_SLOTS);
 }
 
 int tandem_net_look(struct tandem_net_queue *q, unsigned want)

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -180,6 +181,45 @@ static void test_shared_sender(void **state)
 	nh_tx_okay(nh, 0, &p);
 	assert_int_equal(tandem_net_recv(tandem_net_queue(nh->net, 2), &pkt, 1), 0);
 	nh_check_works(nh);
+}
+
+/* Room that one queue gives back wakes another that waits for it. */
+static void *wants_room(void *arg)
+{
+	struct tandem_net_queue *q = tandem_net_queue(((struct nethand *)arg)->net, 0);
+	struct tandem_net_pkt p;
+
+	while (tandem_net_room(q, &p, 1, 100) != 1)
+		if (!tandem_net_wait(q, TANDEM_NET_TX, 10000000))
+			return NULL;
+	p.len = 0;
+	tandem_net_commit(q, &p, 1);
+	return arg;
+}
+
+static void test_shared_room(void **state)
+{
+	const struct tandem_net_opts opts = { .queues = 2 };
+	struct nethand *nh = *state;
+	static struct tandem_net_pkt room[128];
+	struct tandem_net_queue *q;
+	uint64_t since;
+	pthread_t t;
+	void *ok;
+
+	nh_set(nh, "multi-queue-max-queues", "1");
+	nh_up(nh, &opts);
+	q = tandem_net_queue(nh->net, 1);
+	assert_int_equal(tandem_net_room(q, room, 128, 100), 128);
+	since = adapt_clock();
+	pthread_create(&t, NULL, wants_room, nh);
+	usleep(20000);
+	for (unsigned i = 0; i < 128; i++)
+		room[i].len = 0;
+	tandem_net_commit(q, room, 128);
+	pthread_join(t, &ok);
+	assert_non_null(ok);
+	assert_true(adapt_clock() - since < 5000000000u);
 }
 
 static void test_split(void **state)
@@ -366,6 +406,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_no_sg, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_queues, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_shared_sender, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_shared_room, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_split, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_always, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_mtu, setup, teardown),
