@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -77,7 +78,9 @@ void device_queue_stopped(struct device_queue *dq)
 
 void device_broken(struct device *d, const char *what, int err)
 {
-	if (!d->broken)
+	if (!d->broken && err == -EPIPE)
+		log_info("%s: %s: the frontend is gone", d->xb.path, what);
+	else if (!d->broken)
 		xenbus_error(&d->xb, "%s: the frontend broke the protocol (%s)", what,
 			     strerror(-err));
 	d->broken = true;
@@ -156,11 +159,11 @@ static void device_collect(struct device *d)
 	for (uint32_t i = 0; i < d->nr_queues; i++) {
 		struct device_queue *dq = &d->queue[i];
 
-		if (atomic_exchange(&dq->broken, false) && !d->broken) {
-			xenbus_error(&d->xb,
-				     "queue %u: the frontend broke the protocol (%s)", i,
-				     strerror(-atomic_load(&dq->err)));
-			d->broken = true;
+		if (atomic_exchange(&dq->broken, false)) {
+			char what[24];
+
+			snprintf(what, sizeof(what), "queue %u", i);
+			device_broken(d, what, atomic_load(&dq->err));
 		}
 		if (dq->running && atomic_load(&dq->stopped)) {
 			dq->running = false;

@@ -194,9 +194,9 @@ static int run(struct run *r)
 		print_info(r->p.net);
 	else
 		err = run_threads(r, &signals);
-	if (err)
+	if (err && !tandem_net_error(r->p.net)) /* else the library has said it */
 		log_err("%s: %s", name,
-			err == -ENODEV ? "the vif or its tap is gone" : strerror(-err));
+			err == -ENODEV ? "its tap is gone" : strerror(-err));
 	tandem_net_close(r->p.net);
 	return err;
 }
