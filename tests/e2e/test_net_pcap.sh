@@ -73,7 +73,7 @@ holds() { [ "$(packets "$1" icmp frame.number | wc -l)" -ge "$2" ]; }
 got() { [ "$(vif guest0 .stats.rx_packets)" = "$1" ]; }
 
 net_start
-netback_start
+netback_start --workers 1
 wait_for 10 tandem network-attach guest0 backend=drv0,port=sink
 ok tandem network-detach guest0 0
 recorded

@@ -35,7 +35,7 @@ dropped() {
 }
 
 net_start
-netback_start
+netback_start --workers 1
 background nsenter --net=/run/netns/drv0 iperf3 -s >/dev/null 2>&1
 
 ok tandem network-attach guest0 \

@@ -126,7 +126,7 @@ vlans() {
 	no_reach guest0 192.0.2.1
 	# outside, a tag tells whose it is
 	background nsenter --net=/run/netns/drv0 timeout 10 dumpcap -q -i up0 -c 1 \
-		-f "ether src $mac0 and vlan 10 and arp" -w "$work/tagged.pcap" 2>"$work/dumpcap"
+		-f "ether src $mac0 and vlan 10 and dst host 192.0.2.9" -w "$work/tagged.pcap" 2>"$work/dumpcap"
 	wait_for 5 test -s "$work/tagged.pcap" || fail "dumpcap: $(cat "$work/dumpcap")"
 	no_reach guest0 192.0.2.9
 	ended "$bg"
