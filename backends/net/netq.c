@@ -337,7 +337,7 @@ int netq_new(const struct netq_config *cfg, struct netq **out)
 
 	if (!q)
 		return -ENOMEM;
-	memset(q, 0, offsetof(struct netq, txs));
+	memset(q, 0, sizeof(*q));
 	q->cfg = *cfg;
 	q->worker = cfg->worker;
 	q->ops = cfg->port->ops;
@@ -346,6 +346,7 @@ int netq_new(const struct netq_config *cfg, struct netq **out)
 					    .flush = netq_flush };
 	q->port_client.ready = netq_port_ready;
 	nethash_init(&q->hash);
+	q->cut = !(cfg->port->info.send.tso4 && cfg->port->info.send.tso6);
 	netq_rx_size(q);
 	err = gnttab_mapper_new(cfg->plat, cfg->frontend, &q->mapper);
 	if (!err)
@@ -356,10 +357,6 @@ int netq_new(const struct netq_config *cfg, struct netq **out)
 				    &q->rx_page);
 	if (!err)
 		err = netq_bind(q);
-	if (!err && !(cfg->port->info.send.tso4 && cfg->port->info.send.tso6)) {
-		q->segs = aligned_alloc(64, NETDRV_BATCH * sizeof(*q->segs));
-		err = q->segs ? 0 : -ENOMEM;
-	}
 	if (err) {
 		netq_free(q);
 		return err;
@@ -380,6 +377,5 @@ void netq_free(struct netq *q)
 		gnttab_unmap_ring(q->mapper, &q->cfg.rx_ref, 1, q->rx_page);
 	if (q->mapper)
 		gnttab_mapper_free(q->mapper);
-	free(q->segs);
 	free(q);
 }

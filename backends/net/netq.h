@@ -81,7 +81,7 @@ struct netq_config {
 	void *arg;
 };
 
-/* A packet of the guest on its way to the port. */
+/* A packet of the guest on its way to the port, within a round. */
 struct netq_tx {
 	struct netbuf b; /* iov[0]: hdr */
 	int16_t status;	 /* its answer */
@@ -95,6 +95,15 @@ struct netq_seg {
 	struct netbuf b;
 	_Alignas(16) uint8_t hdr[NETBUF_HDR];
 };
+
+/* What a round on the way to the port works with; each worker has one for all its
+ * queues, so that it stays in the cache. */
+struct netq_scratch {
+	struct netq_tx tx[NETDRV_BATCH];
+	struct netq_seg seg[NETDRV_BATCH];
+};
+/* This thread's. */
+struct netq_scratch *netq_scratch(void);
 
 /* A buffer of the guest's, taken from the RX ring and not answered yet. */
 struct netq_rxreq {
@@ -114,7 +123,8 @@ struct netq {
 	const struct netdrv_ops *ops;
 	struct ring_back tx, rx;
 	bool failed, stopping, finished;
-	bool held;	      /* txs[0] waits for the rate limit */
+	bool held;	      /* held_pkt waits for the rate limit */
+	bool cut;	      /* the port has no TSO */
 	bool starving;	      /* the port may have packets, the guest has no room */
 	_Atomic bool stalled; /* for so long that they are dropped */
 	uint64_t starving_since;
@@ -137,12 +147,11 @@ struct netq {
 
 	struct netq_config cfg;
 	void *tx_page, *rx_page;
-	struct netq_seg *segs; /* NETDRV_BATCH, for a port without TSO */
 	struct netq_rxreq rxreq[NETQ_RX_AHEAD];
 	/* Their pages, the first ones again behind the last: any packet's are in a row */
 	struct iovec rxiov[NETQ_RX_AHEAD + NETBUF_IOVS];
 	_Alignas(16) uint8_t rx_hdr[NETBUF_HDR];
-	struct netq_tx txs[NETDRV_BATCH];
+	struct netif_pkt held_pkt;
 };
 
 static inline void netq_count(struct netq *q, enum netq_counter c, uint64_t n)

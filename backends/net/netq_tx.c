@@ -34,13 +34,13 @@ static void tx_multicast(struct netq *q, struct netq_tx *t)
 }
 
 /* Pays for the packet, or notes when it can be tried again. */
-static bool tx_may_go(struct netq *q, const struct netq_tx *t)
+static bool tx_may_go(struct netq *q, const struct netif_pkt *p)
 {
 	uint64_t now = worker_now(q->worker), wait;
 
 	if (!q->cfg.throttle)
 		return true;
-	wait = throttle_take(q->cfg.throttle, t->p.size, now);
+	wait = throttle_take(q->cfg.throttle, p->size, now);
 	if (wait)
 		q->client.wake_at = now + wait;
 	return !wait;
@@ -49,19 +49,19 @@ static bool tx_may_go(struct netq *q, const struct netq_tx *t)
 /* Frames that it may become. */
 static unsigned tx_frames(const struct netq *q, const struct netq_tx *t)
 {
-	return q->segs && t->p.meta.gso_type ? t->p.size / t->p.meta.gso_size : 0;
+	return q->cut && t->p.meta.gso_type ? t->p.size / t->p.meta.gso_size : 0;
 }
 
-/* Fills txs[*n..]; 0 or -EPROTO. Ends early at a packet that has to wait, which
- * then stands at txs[*n] and is `held`. */
-static int tx_take(struct netq *q, int avail, unsigned *n)
+/* Fills txs[*n..]; 0 or -EPROTO. Ends early at a packet that has to wait, which is
+ * `held` then. */
+static int tx_take(struct netq *q, int avail, struct netq_tx *txs, unsigned *n)
 {
 	unsigned frames = 0;
 	struct netq_tx *t;
 	int err;
 
 	for (; avail > 0 && *n < NETDRV_BATCH && frames < TX_FRAMES; ++*n) {
-		t = &q->txs[*n];
+		t = &txs[*n];
 		t->status = NETIF_RSP_OKAY;
 		err = netif_tx_take(&q->tx, &avail, &t->p);
 		if (err == -EPROTO)
@@ -70,8 +70,9 @@ static int tx_take(struct netq *q, int avail, unsigned *n)
 			t->status = NETIF_RSP_ERROR;
 		} else if (t->p.mcast) {
 			tx_multicast(q, t);
-		} else if (!tx_may_go(q, t)) {
+		} else if (!tx_may_go(q, &t->p)) {
 			netq_count(q, NETQ_TX_THROTTLED, 1);
+			q->held_pkt = t->p;
 			q->held = true;
 			break;
 		} else {
@@ -177,6 +178,7 @@ static void tx_send_whole(struct netq *q, struct tx_list *l)
 /* A large segment for a port that carries none: cut into frames. */
 static void tx_send_cut(struct netq *q, struct netq_tx *t)
 {
+	struct netq_seg *seg = netq_scratch()->seg;
 	struct tx_list l;
 	struct netseg s;
 
@@ -185,8 +187,8 @@ static void tx_send_cut(struct netq *q, struct netq_tx *t)
 		t->status = NETIF_RSP_ERROR;
 		return;
 	}
-	while (netseg_next(&s, &q->segs[l.n].b, q->segs[l.n].hdr)) {
-		l.b[l.n] = &q->segs[l.n].b;
+	while (netseg_next(&s, &seg[l.n].b, seg[l.n].hdr)) {
+		l.b[l.n] = &seg[l.n].b;
 		if (++l.n == NETDRV_BATCH)
 			tx_send(q, &l);
 	}
@@ -237,29 +239,39 @@ static void tx_answer(struct netq *q, const struct netq_tx *t)
 		tx_respond(q, t->p.slot[i].id, t->status);
 }
 
+struct netq_scratch *netq_scratch(void)
+{
+	static _Thread_local struct netq_scratch scratch;
+
+	return &scratch;
+}
+
 int netq_tx_run(struct netq *q)
 {
+	struct netq_tx *txs = netq_scratch()->tx;
 	struct tx_list list;
 	struct tx_maps maps;
 	unsigned n = 0;
 	int avail = ring_back_avail(&q->tx), err = avail < 0 ? avail : 0;
 
 	if (q->held) {
-		if (!tx_may_go(q, &q->txs[0]))
+		if (!tx_may_go(q, &q->held_pkt))
 			return err;
+		txs[0].p = q->held_pkt;
+		txs[0].status = NETIF_RSP_OKAY;
 		q->held = false;
 		n = 1;
 	}
 	if (!err)
-		err = tx_take(q, avail, &n);
+		err = tx_take(q, avail, txs, &n);
 	if (!n)
 		return err;
 	maps.n = list.n = 0;
 	for (unsigned i = 0; i < n; i++)
-		if (tx_has_data(&q->txs[i]))
-			tx_map_each(q, &q->txs[i], &maps);
+		if (tx_has_data(&txs[i]))
+			tx_map_each(q, &txs[i], &maps);
 	for (unsigned i = 0; i < n; i++) {
-		struct netq_tx *t = &q->txs[i];
+		struct netq_tx *t = &txs[i];
 
 		if (!tx_has_data(t))
 			continue;
@@ -271,9 +283,7 @@ int netq_tx_run(struct netq *q)
 	if (maps.n)
 		gnttab_unmap_refs(q->mapper, maps.ref, maps.n, GNTTAB_READ, maps.addr);
 	for (unsigned i = 0; i < n; i++)
-		tx_answer(q, &q->txs[i]);
-	if (q->held && n < NETDRV_BATCH)
-		q->txs[0] = q->txs[n];
+		tx_answer(q, &txs[i]);
 	worker_flush_later(q->worker, &q->client);
 	return err ? err : (int)n;
 }

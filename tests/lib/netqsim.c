@@ -43,12 +43,12 @@ static void sim_queue_stop(struct netdrv_queue *q)
 static bool sim_may_touch(const struct netqsim *s, const struct iovec *v)
 {
 	const uint8_t *p = v->iov_base, *pages = s->data->pages;
-	const uint8_t *q = (const uint8_t *)s->q, *segs = (const uint8_t *)s->q->segs;
+	const uint8_t *own = (const uint8_t *)netq_scratch();
+	const uint8_t *q = (const uint8_t *)s->q;
 
 	if (p >= q && p + v->iov_len <= q + sizeof(*s->q))
 		return true;
-	if (segs && p >= segs &&
-	    p + v->iov_len <= segs + NETDRV_BATCH * sizeof(*s->q->segs))
+	if (p >= own && p + v->iov_len <= own + sizeof(struct netq_scratch))
 		return true;
 	return p >= pages && p + v->iov_len <= pages + NETQSIM_PAGES * NETIF_PAGE_SIZE;
 }
@@ -234,7 +234,7 @@ void netqsim_check(const struct netqsim *s)
 	if (q->failed)
 		return;
 	if (q->held)
-		held = q->txs[0].p.nr_slots + q->txs[0].p.nr_extras;
+		held = q->held_pkt.nr_slots + q->held_pkt.nr_extras;
 	if (ring_idx_diff(q->tx.req_cons, q->tx.rsp_prod_pvt) != held ||
 	    q->tx.rsp_prod_pvt != q->tx.rsp_prod_pub)
 		wrong("TX requests and answers do not match");
