@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* netfront against a backend by hand: packets each way, whatever their shape. */
 #include <errno.h>
-#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -217,41 +216,6 @@ static void test_full(void **state)
 	nh_check_works(nh);
 }
 
-/* Fewer answers than make room, there before the arming: the next one is an event. */
-static void test_little_room(void **state)
-{
-	struct nethand *nh = *state;
-	struct tandem_net_pkt pkt;
-	struct tandem_net_queue *q;
-	struct pollfd fd = { .events = POLLIN };
-	struct netif_pkt p;
-	unsigned sent = 0;
-
-	nh_up(nh, NULL);
-	q = tandem_net_queue(nh->net, 0);
-	while (tandem_net_room(q, &pkt, 1, 100) == 1) {
-		pkt.len = 100;
-		assert_int_equal(tandem_net_commit(q, &pkt, 1), 1);
-		sent++;
-	}
-	tandem_net_kick(q);
-	for (int i = 0; i < 5; i++, sent--) {
-		assert_int_equal(nh_tx_take(nh, 0, &p), 0);
-		nh_tx_okay(nh, 0, &p);
-	}
-	fd.fd = tandem_net_fd(q);
-	assert_int_equal(tandem_net_arm(q, TANDEM_NET_TX) & TANDEM_NET_TX, 0);
-	assert_int_equal(tandem_net_arm(q, TANDEM_NET_TX), 0);
-	assert_int_equal(nh_tx_take(nh, 0, &p), 0);
-	nh_tx_okay(nh, 0, &p);
-	assert_int_equal(poll(&fd, 1, 5000), 1);
-	while (--sent) {
-		assert_int_equal(nh_tx_take(nh, 0, &p), 0);
-		nh_tx_okay(nh, 0, &p);
-	}
-	nh_check_works(nh);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -260,7 +224,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_meta, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_batches, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_full, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_little_room, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
