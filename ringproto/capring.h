@@ -1,24 +1,34 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Copies of packets, from a backend to whoever captures them: a ring of bytes in
- * pages that the reader grants to the backend. tandem's own; freestanding.
+ * Packets between a backend and a program of the operator's: a ring of bytes in
+ * pages that the program grants to the backend. tandem's own; freestanding.
  *
- * One ring a vif, in which all queues write, one packet at a time: so the
- * reader finds them in order. The writer never blocks: what finds no room, or the
- * ring in use by another queue for too long, is dropped and counted. The first
- * page is struct capring_shared, the others are the ring; a record is its header
- * and its bytes, padded to CAPRING_ALIGN, and may go over the end. Positions count bytes
- * and do not wrap.
+ * A vif's capture: the backend writes copies of what goes through it. One ring a
+ * vif, in which all queues write, one packet at a time: so the reader finds them
+ * in order. The writer never blocks: what finds no room, or the ring in use by
+ * another queue for too long, is dropped and counted.
  *
- * Keys that the reader writes into the vif's backend directory, and removes when
- * it ends: `capture/domid`, its domain; `capture/ring-refs`, the pages' grants with
- * blanks between them; `capture/event-channel`; `capture/snaplen`, the bytes of a
- * packet that it wants; and last `capture/state`, 1. The backend answers with 4
- * in `capture/state` when it writes, or 6 if it cannot; one that starts and finds
- * a 4, its predecessor's, answers with 6, and the reader asks anew with other pages.
+ * A vif's replay: the program writes packets for the guest, the backend reads. The
+ * writer waits for room (capring_room_sleep()), so nothing is lost for lack of
+ * it; packets that the backend may not give to the guest are counted in
+ * `refused`. len and caplen are the same, direction is CAPRING_TO_GUEST.
  *
- * Neither end believes what the other writes. -EPROTO: the writer breaks the rules;
- * the reader ends. Threads: the reader one; the writer any.
+ * The first page is struct capring_shared, the others are the ring; a record is its
+ * header and its bytes, padded to CAPRING_ALIGN, and may go over the end. Positions
+ * count bytes and do not wrap.
+ *
+ * Keys that the program writes into the vif's backend directory, and removes when
+ * it ends, in `capture/` or `replay/`: `domid`, its domain; `ring-refs`, the pages'
+ * grants with blanks between them; `event-channel`; `snaplen`, the bytes of a
+ * packet at most; and last `state`, 1. The backend answers with 4 in `state`
+ * when it takes part, or 6 if it cannot (`replay/error`: why not); one that starts
+ * and finds another state, its predecessor's, answers with 6, and the program asks
+ * anew: a capture with other pages, a replay with the same ones, which the backend
+ * reads on from `cons`. A replay that has written everything writes 5; the backend
+ * answers with 6 when the guest's queue has taken all.
+ *
+ * Neither end believes what the other writes. -EPROTO: the other breaks the rules;
+ * one's own end ends. Threads: the reader one; the writer any.
  */
 #ifndef TANDEM_RINGPROTO_CAPRING_H
 #define TANDEM_RINGPROTO_CAPRING_H
@@ -43,11 +53,13 @@ struct capring_shared {
 	/* the writer's */
 	_Atomic uint64_t prod;	/* bytes written */
 	_Atomic uint64_t drops; /* packets */
-	uint8_t pad0[48];
+	_Atomic uint64_t room;	/* tell when cons gets there */
+	uint8_t pad0[40];
 	/* the reader's */
-	_Atomic uint64_t cons;	/* bytes read */
-	_Atomic uint64_t event; /* tell when prod gets there */
-	uint8_t pad1[48];
+	_Atomic uint64_t cons;	  /* bytes read */
+	_Atomic uint64_t event;	  /* tell when prod gets there */
+	_Atomic uint64_t refused; /* packets */
+	uint8_t pad1[40];
 };
 _Static_assert(sizeof(struct capring_shared) == 128, "capring header");
 _Static_assert(offsetof(struct capring_shared, cons) == 64, "capring header");
@@ -177,6 +189,31 @@ static inline bool capring_end(struct capring_writer *w)
 	return event < old;
 }
 
+/*
+ * Are `free` bytes of the ring free? 1; 0: the reader tells when they are; -EPROTO.
+ * For one writer, that waits.
+ */
+static inline int capring_room_sleep(struct capring_writer *w, uint64_t free)
+{
+	uint64_t used;
+
+	atomic_store_explicit(&w->shared->room, w->prod - (w->size - free),
+			      memory_order_relaxed);
+	/* full: pairs with capring_freed(); one of us sees the other */
+	atomic_thread_fence(memory_order_seq_cst);
+	/* acquire: pairs with the reader's release in capring_take() */
+	used = w->prod - atomic_load_explicit(&w->shared->cons, memory_order_acquire);
+	if (used > w->size)
+		return -EPROTO;
+	return w->size - used >= free;
+}
+
+/* Packets that the reader says it refused. */
+static inline uint64_t capring_refused(const struct capring_writer *w)
+{
+	return atomic_load_explicit(&w->shared->refused, memory_order_relaxed);
+}
+
 /* ------------------------------------------------------------------- reader */
 
 struct capring_reader {
@@ -185,9 +222,11 @@ struct capring_reader {
 	uint64_t size;
 	uint32_t snaplen;
 	uint64_t cons;
+	uint64_t told; /* cons, when capring_freed() was asked last */
 };
 
-/* The pages are zeroed. As capring_writer_init(). */
+/* The pages are zeroed, or were read up to `cons` by another reader. As
+ * capring_writer_init(). */
 static inline int capring_reader_init(struct capring_reader *r, void *pages,
 				      uint32_t nr_pages, uint32_t snaplen)
 {
@@ -198,7 +237,8 @@ static inline int capring_reader_init(struct capring_reader *r, void *pages,
 	r->data = (const uint8_t *)pages + CAPRING_PAGE_SIZE;
 	r->size = (uint64_t)(nr_pages - 1) * CAPRING_PAGE_SIZE;
 	r->snaplen = snaplen;
-	r->cons = 0;
+	r->cons = atomic_load_explicit(&r->shared->cons, memory_order_relaxed);
+	r->told = r->cons;
 	return 0;
 }
 
@@ -238,6 +278,27 @@ static inline int capring_take(struct capring_reader *r, struct capring_record *
 	/* release: the bytes are read before their room is given back */
 	atomic_store_explicit(&r->shared->cons, r->cons, memory_order_release);
 	return 1;
+}
+
+/* After some capring_take(). True: the writer wants to be told of the room. */
+static inline bool capring_freed(struct capring_reader *r)
+{
+	uint64_t old = r->told;
+
+	r->told = r->cons;
+	/* full: pairs with capring_room_sleep() */
+	atomic_thread_fence(memory_order_seq_cst);
+	return r->cons - atomic_load_explicit(&r->shared->room, memory_order_relaxed) <
+	       r->cons - old;
+}
+
+/* One more packet that is not passed on. */
+static inline void capring_refuse(struct capring_reader *r)
+{
+	/* one writer: a load and a store are enough */
+	uint64_t n = atomic_load_explicit(&r->shared->refused, memory_order_relaxed);
+
+	atomic_store_explicit(&r->shared->refused, n + 1, memory_order_relaxed);
 }
 
 /* Asks to be told. True: there is something already, do not sleep. */

@@ -169,6 +169,57 @@ static void test_events(void **state)
 	assert_true(told);
 }
 
+/* A writer that waits is told when there is as much room as it wanted, once. */
+static void test_room(void **state)
+{
+	const uint32_t room = (uint32_t)capring_room(1000);
+	struct rig *g = *state;
+	uint32_t put = 0;
+	bool told;
+
+	assert_int_equal(capring_room_sleep(&g->w, RING), 1);
+	while (capring_room_sleep(&g->w, room) == 1)
+		assert_true(write_one(&g->w, put++, 1000, &told));
+	assert_int_equal(put, RING / room);
+	assert_int_equal(capring_drops(&g->r), 0);
+	assert_false(capring_freed(&g->r)); /* nothing was taken */
+	assert_int_equal(capring_room_sleep(&g->w, 3 * room), 0);
+	expect_one(&g->r, 0, 1000);
+	assert_false(capring_freed(&g->r));
+	expect_one(&g->r, 1, 1000);
+	expect_one(&g->r, 2, 1000);
+	assert_true(capring_freed(&g->r));
+	assert_false(capring_freed(&g->r));
+	expect_one(&g->r, 3, 1000);
+	assert_false(capring_freed(&g->r)); /* the writer is awake */
+	assert_int_equal(capring_room_sleep(&g->w, 4 * room), 1);
+	assert_int_equal(capring_room_sleep(&g->w, RING), 0);
+	for (uint32_t n = 4; n < put; n++)
+		expect_one(&g->r, n, 1000);
+	assert_true(capring_freed(&g->r));
+	assert_int_equal(capring_room_sleep(&g->w, RING), 1);
+}
+
+/* Another reader goes on where the one before it ended. */
+static void test_next_reader(void **state)
+{
+	struct rig *g = *state;
+	bool told;
+
+	for (uint32_t n = 0; n < 5; n++)
+		assert_true(write_one(&g->w, n, 300, &told));
+	expect_one(&g->r, 0, 300);
+	expect_one(&g->r, 1, 300);
+	capring_refuse(&g->r);
+	memset(&g->r, 0, sizeof(g->r));
+	assert_int_equal(capring_reader_init(&g->r, g->pages, PAGES, SNAPLEN), 0);
+	capring_refuse(&g->r);
+	for (uint32_t n = 2; n < 5; n++)
+		expect_one(&g->r, n, 300);
+	assert_false(capring_sleep(&g->r));
+	assert_int_equal(capring_refused(&g->w), 2);
+}
+
 /* A queue that finds the ring in use, and not free again soon, drops. */
 static void test_busy(void **state)
 {
@@ -246,6 +297,10 @@ static void test_hostile_reader(void **state)
 		assert_true(g->w.prod <= RING + 2000);
 	}
 	assert_true(capring_drops(&g->r) > 300);
+	g->r.shared->cons = g->w.prod + 8;
+	assert_int_equal(capring_room_sleep(&g->w, 100), -EPROTO);
+	g->r.shared->cons = g->w.prod - RING - 8;
+	assert_int_equal(capring_room_sleep(&g->w, 100), -EPROTO);
 }
 
 /* ------------------------------------------------------------------- threads */
@@ -308,9 +363,10 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	static const struct CMUnitTest tests[] = {
-		TEST(test_bounds),	   TEST(test_lengths),	      TEST(test_full),
-		TEST(test_pieces),	   TEST(test_events),	      TEST(test_busy),
-		TEST(test_hostile_writer), TEST(test_hostile_reader), TEST(test_threads),
+		TEST(test_bounds),	   TEST(test_lengths), TEST(test_full),
+		TEST(test_pieces),	   TEST(test_events),  TEST(test_room),
+		TEST(test_next_reader),	   TEST(test_busy),    TEST(test_hostile_writer),
+		TEST(test_hostile_reader), TEST(test_threads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
