@@ -6,26 +6,13 @@
 #ifndef TANDEM_BACKENDS_NET_NETCAP_H
 #define TANDEM_BACKENDS_NET_NETCAP_H
 
+#include "backends/net/capend.h"
 #include "backends/net/netdrv.h"
-#include "hv/plat/plat.h"
-#include "ringproto/capring.h"
 
 struct netcap;
 
-/* What the reader's keys say. */
-struct netcap_config {
-	struct plat *plat;
-	domid_t reader;
-	grant_ref_t refs[CAPRING_PAGES_MAX];
-	uint32_t nr_refs;
-	evtchn_port_t port;
-	uint32_t snaplen;
-};
-
-/* "12 13 14" into refs. -EINVAL */
-int netcap_parse_refs(struct netcap_config *cfg, const char *s);
-/* Errors as gnttab_map_ring() and evtchn_bind_interdomain(); -EINVAL */
-int netcap_open(const struct netcap_config *cfg, struct netcap **cap);
+/* As capend_open(); -EINVAL */
+int netcap_open(const struct capend_config *cfg, struct netcap **cap);
 /* No worker has it any more. NULL is allowed. */
 void netcap_close(struct netcap *cap);
 /* Readable when netcap_gone() is to be asked: has the reader ended? */

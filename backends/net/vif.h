@@ -64,5 +64,7 @@ void vif_capture_key(struct vif *v);
 /* The vif was opened: what is there of a capture. */
 void vif_capture_open(struct vif *v);
 void vif_capture_stop(struct vif *v);
+/* What stands below `dir`, "capture". -EINVAL */
+int vif_read_capend(struct vif *v, const char *dir, struct capend_config *cfg);
 
 #endif
