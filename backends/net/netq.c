@@ -85,6 +85,8 @@ static int netq_arm(struct worker_client *c)
 	if (q->cfg.inbox && (!q->starving || q->stalled) &&
 	    netinbox_arm(q->cfg.inbox[q->cfg.index]))
 		return 1;
+	if (q->replay && (!q->starving || q->stalled) && netinbox_arm(q->replay))
+		return 1;
 	n = q->held ? 0 : ring_back_arm(&q->tx);
 	if (!n && q->starving)
 		n = ring_back_arm(&q->rx);
@@ -168,6 +170,9 @@ static void netq_try_finish(struct netq *q)
 	worker_client_remove(q->worker, &q->client);
 	if (q->cfg.inbox)
 		netinbox_stop(q->cfg.inbox[q->cfg.index]);
+	if (q->replay)
+		netinbox_stop(q->replay);
+	q->replay = NULL;
 	q->ops->queue_stop(q->pq);
 	q->pq = NULL;
 	netq_rx_drop(q);
@@ -274,6 +279,33 @@ void netq_set_capture(struct netq *q, struct netcap *cap)
 	struct netq_call c = { .q = q, .arg = cap };
 
 	worker_call(q->worker, netq_capture_call, &c);
+}
+
+static void netq_replay_call(void *arg)
+{
+	struct netq_call *c = arg;
+	struct netq *q = c->q;
+
+	if (q->replay)
+		netinbox_stop(q->replay);
+	q->replay = NULL;
+	netq_rx_unstall(q);
+	if (!c->arg || q->stopping || q->finished)
+		return;
+	q->replay = (struct netinbox *)(uintptr_t)c->arg;
+	c->err = netinbox_start(q->replay, q->worker, &q->port_client);
+	if (c->err)
+		q->replay = NULL;
+	else
+		worker_client_wake(q->worker, &q->client);
+}
+
+int netq_set_replay(struct netq *q, struct netinbox *box)
+{
+	struct netq_call c = { .q = q, .arg = box };
+
+	worker_call(q->worker, netq_replay_call, &c);
+	return c.err;
 }
 
 static void netq_start_call(void *arg)

@@ -133,7 +133,8 @@ struct netq {
 	uint32_t rx_head, rx_tail;   /* rxreq[head..tail) are taken */
 	const struct netgref *grefs; /* pages that stay mapped */
 	struct nethash hash;
-	struct netcap *cap; /* gets copies; NULL: nobody does */
+	struct netcap *cap;	 /* gets copies; NULL: nobody does */
+	struct netinbox *replay; /* packets beside the port's; NULL: none */
 	struct gnttab_mapper *mapper;
 	struct netq_chan {
 		struct netq *q;
@@ -176,6 +177,10 @@ void netq_set_throttle(struct netq *q, struct throttle *t);
 void netq_set_hash(struct netq *q, const struct nethash *h);
 void netq_set_grefs(struct netq *q, const struct netgref *t);
 void netq_set_capture(struct netq *q, struct netcap *cap);
+/* Of a started queue: from now on its guest gets what is put into the inbox, too;
+ * NULL: no longer, and what is left in it is dropped. It goes with the queue.
+ * -ENOMEM */
+int netq_set_replay(struct netq *q, struct netinbox *box);
 
 /* ---- netq_tx.c, netq_rx.c, for netq.c ---- */
 
@@ -186,6 +191,8 @@ int netq_rx_run(struct netq *q);
 void netq_rx_drop(struct netq *q);
 /* The table of pages has changed: what is taken finds its pages anew. */
 void netq_rx_remap(struct netq *q);
+/* As if the guest had always had room: what it has is looked at anew. */
+void netq_rx_unstall(struct netq *q);
 /* Requests that the largest packet takes, and those of them that are extras. */
 void netq_rx_size(struct netq *q);
 

@@ -245,14 +245,26 @@ static void rx_packet(struct netq *q, struct netbuf *b, bool own)
 		rx_deliver(q, b);
 }
 
-/* The next packet, from the inbox (*own) or from the port, as recv(). */
-static int rx_next(struct netq *q, struct netbuf *b, bool *own)
+/*
+ * The next packet, the nth of this round, from an inbox (*own) or from the port, as
+ * recv(). Half of a round is the port's, whatever is replayed.
+ */
+static int rx_next(struct netq *q, struct netbuf *b, bool *own, int n)
 {
+	bool replay = q->replay && n < (int)NETDRV_BATCH / 2;
 	int got = q->cfg.inbox ? netinbox_take(q->cfg.inbox[q->cfg.index], b) : 0;
 
+	if (!got && replay)
+		got = netinbox_take(q->replay, b);
 	*own = got != 0;
 	if (!got && !q->pq->dev->info.no_recv)
 		got = q->ops->recv(q->pq, b);
+	if (!got && q->replay && !replay) {
+		got = netinbox_take(q->replay, b);
+		*own = got != 0;
+	}
+	if (got < 0 && *own)
+		netq_count(q, NETQ_RX_TOO_LARGE, 1);
 	return got;
 }
 
@@ -268,7 +280,7 @@ static int rx_discard(struct netq *q)
 
 	b.iov[0] = (struct iovec){ q->rx_hdr, NETBUF_HDR };
 	b.iov[1] = (struct iovec){ scratch, sizeof(scratch) };
-	while (n < (int)NETDRV_BATCH && rx_next(q, &b, &own))
+	while (n < (int)NETDRV_BATCH && rx_next(q, &b, &own, n))
 		n++;
 	netq_count(q, NETQ_RX_STALLED, (uint64_t)n);
 	return n;
@@ -297,13 +309,19 @@ static int rx_starve(struct netq *q)
 	return q->stalled ? rx_discard(q) : 0;
 }
 
+void netq_rx_unstall(struct netq *q)
+{
+	q->starving = false;
+	rx_set_stalled(q, false);
+}
+
 int netq_rx_run(struct netq *q)
 {
 	struct netbuf b;
 	int room = 1, got, n = 0, left = RX_ROUND;
 	bool own;
 
-	if (q->pq->dev->info.no_recv && !q->cfg.inbox)
+	if (q->pq->dev->info.no_recv && !q->cfg.inbox && !q->replay)
 		return 0;
 	while (n < (int)NETDRV_BATCH) {
 		room = rx_room(q, &left);
@@ -313,7 +331,7 @@ int netq_rx_run(struct netq *q)
 		if (q->stalled)
 			rx_set_stalled(q, false);
 		rx_offer(q, &b);
-		got = rx_next(q, &b, &own);
+		got = rx_next(q, &b, &own, n);
 		if (!got)
 			break;
 		n++;

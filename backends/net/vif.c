@@ -62,7 +62,10 @@ static int vif_queue_start(struct device *d, uint32_t i, struct device_queue *dq
 	if (err)
 		return err;
 	netq_set_capture(q, vif_of(d)->cap);
-	return netq_start(q);
+	err = netq_start(q);
+	if (!err && !i)
+		vif_replay_queue(vif_of(d), q);
+	return err;
 }
 
 static void vif_queue_stop(void *q)
@@ -163,6 +166,7 @@ static void vif_close(struct device *d)
 	struct vif *v = vif_of(d);
 
 	vif_capture_stop(v);
+	vif_replay_stop(v);
 	if (v->port)
 		v->port->ops->close(v->port);
 	v->port = NULL;
@@ -211,8 +215,10 @@ static int vif_open(struct device *d)
 		err = vif_open_port(v, &p);
 	if (!err)
 		err = vif_publish_features(v);
-	if (!err)
+	if (!err) {
 		vif_capture_open(v);
+		vif_replay_open(v);
+	}
 	vif_free_params(&p);
 	return err;
 }
@@ -245,6 +251,8 @@ static void vif_key(struct device *d, const char *name)
 		vif_change_rate(v);
 	else if (!strncmp(name, "capture", strlen("capture")))
 		vif_capture_key(v);
+	else if (!strncmp(name, "replay", strlen("replay")))
+		vif_replay_key(v);
 }
 
 static void vif_update(struct device *d)

@@ -12,6 +12,7 @@
 #include "backends/net/netctrl.h"
 #include "backends/net/netguard.h"
 #include "backends/net/netq.h"
+#include "backends/net/netreplay.h"
 
 struct vif {
 	struct device dev; /* first */
@@ -22,6 +23,7 @@ struct vif {
 	bool carrier;		    /* as published */
 	struct netcap *cap;	    /* NULL: nobody captures */
 	struct evsource *cap_source;
+	struct netreplay *replay; /* NULL: nobody replays */
 	/* Of this connection. */
 	struct netdrv_caps guest;
 	bool sg;
@@ -64,7 +66,15 @@ void vif_capture_key(struct vif *v);
 /* The vif was opened: what is there of a capture. */
 void vif_capture_open(struct vif *v);
 void vif_capture_stop(struct vif *v);
-/* What stands below `dir`, "capture". -EINVAL */
+/* What stands below `dir`, "capture" or "replay". -EINVAL */
 int vif_read_capend(struct vif *v, const char *dir, struct capend_config *cfg);
+
+/* vif_replay.c: as those of the capture. */
+
+void vif_replay_key(struct vif *v);
+void vif_replay_open(struct vif *v);
+void vif_replay_stop(struct vif *v);
+/* Queue 0 has started. */
+void vif_replay_queue(struct vif *v, struct netq *q);
 
 #endif

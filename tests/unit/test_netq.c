@@ -87,6 +87,41 @@ static void test_rx_round_is_bounded(void **state)
 	assert_true(sim.q->starving);
 }
 
+/* However much is replayed, half of a round is the port's. */
+static void test_rx_round_is_shared(void **state)
+{
+	static const struct netif_meta m;
+	uint8_t frame[60] = { 2 };
+	struct netbuf b = { .len = 60, .iovcnt = 1, .iov = { { frame, 60 } } };
+	struct netinbox *box;
+	uint32_t packets;
+	size_t bytes;
+
+	(void)state;
+	start(&(struct netqsim_config){ .sg = true, .mtu = 1500 });
+	assert_int_equal(netinbox_new(&box, NETINBOX_BYTES_MIN, 256), 0);
+	assert_int_equal(netq_set_replay(sim.q, box), 0);
+	for (unsigned i = 0; i < 200; i++)
+		netqsim_post(&sim, i % NETQSIM_PAGES);
+	for (unsigned i = 0; i < 200; i++)
+		assert_int_equal(netinbox_put(box, &b), 0);
+	while (netqsim_feed(&sim, &m, 60))
+		;
+	assert_true(fuzz_worker_round() > 0);
+	assert_int_equal(sim.wait_tail - sim.wait_head, NETQSIM_WAIT - NETDRV_BATCH / 2);
+	netinbox_depth(box, &packets, &bytes);
+	assert_int_equal(packets, 200 - NETDRV_BATCH / 2);
+	/* the port has no more after this round: then all of a round is the inbox's */
+	assert_true(fuzz_worker_round() > 0);
+	assert_true(fuzz_worker_round() > 0);
+	netinbox_depth(box, &packets, &bytes);
+	assert_int_equal(packets, 200 - 2 * NETDRV_BATCH);
+	assert_int_equal(netq_set_replay(sim.q, NULL), 0);
+	netinbox_depth(box, &packets, &bytes);
+	assert_int_equal(packets, 0);
+	netinbox_free(box);
+}
+
 /* The same with pages that are good one time of two: never room for a packet. */
 static void test_rx_round_without_room(void **state)
 {
@@ -284,6 +319,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		T(test_rx_round_is_bounded),
+		T(test_rx_round_is_shared),
 		T(test_rx_round_without_room),
 		T(test_tx_round_is_bounded),
 		T(test_tx_cutting_is_bounded),
