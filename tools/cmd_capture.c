@@ -5,32 +5,25 @@
  */
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
 
-#include "hv/base/cleanup.h"
-#include "ringproto/xenbus.h"
 #include "tools/capture_file.h"
-#include "tools/cmd_network.h"
 #include "tools/cmds.h"
+#include "tools/vif_ring.h"
 
-#define RING_PAGES CAPRING_PAGES_MAX
+static const struct vif_ring_kind capture_kind = {
+	.dir = "capture",
+	.busy = "it is being captured already",
+	.refuses = "does not capture",
+};
 
 struct capture {
 	struct cli *c;
-	const char *name; /* "guest0/0" */
-	struct dev_xs d;
-	char claim[64];
-	bool announced;
-	struct gnttab_arena *arena;
-	struct evtchn *ch;
+	struct vif_ring r;
 	struct capring_reader ring;
 	struct capture_file *file;
-	int signals; /* descriptor */
 	uint64_t written, filtered;
 	uint64_t dropped; /* by backends that have ended */
 	uint8_t packet[CAPRING_SNAPLEN_MAX];
@@ -45,62 +38,16 @@ static int say(struct capture *cap, char *why, int err)
 	return status;
 }
 
-/* --------------------------------------------------------------- agreeing on it */
+/* --------------------------------------------------------------------- the ring */
 
-static int announce(xenstore_tx_t tx, void *arg)
-{
-	struct capture *cap = arg;
-	struct plat *p = cap->d.plat;
-	cleanup_free char *online = NULL, *refs = NULL;
-	char dir[128], path[128];
-	size_t at = 0, size = RING_PAGES * 11 + 1;
-	int err;
-
-	snprintf(path, sizeof(path), "%s/online", cap->d.be_path);
-	err = xenstore_read(p, tx, path, &online, NULL); /* not to make it anew */
-	if (err)
-		return err;
-	refs = malloc(size);
-	if (!refs)
-		return -ENOMEM;
-	for (unsigned i = 0; i < RING_PAGES; i++)
-		at += (size_t)snprintf(refs + at, size - at, "%s%u", i ? " " : "",
-				       cap->arena->refs[i]);
-	snprintf(dir, sizeof(dir), "%s/capture", cap->d.be_path);
-	err = xenstore_rm(p, tx, dir); /* of one that was killed */
-	if (err == -ENOENT)
-		err = 0;
-	dev_xs_put(&err, p, tx, dir, "domid", "%u", plat_domid(p));
-	dev_xs_put(&err, p, tx, dir, "ring-refs", "%s", refs);
-	dev_xs_put(&err, p, tx, dir, "event-channel", "%u", cap->ch->port);
-	dev_xs_put(&err, p, tx, dir, "snaplen", "%u", cap->ring.snaplen);
-	dev_xs_put(&err, p, tx, dir, "state", "%d", XenbusStateInitialising);
-	return err;
-}
-
-static bool answered(const struct dev_xs *d, void *arg)
-{
-	cleanup_free char *state = dev_xs_read(d, true, "capture/state");
-
-	(void)arg;
-	return !state || strcmp(state, "1");
-}
-
-/* The ring's pages and its channel; says what is wrong. */
 static int make_ring(struct capture *cap)
 {
-	struct plat *p = cap->d.plat;
-	uint32_t snaplen = cap->c->snaplen ? cap->c->snaplen : CAPRING_SNAPLEN_MAX;
-	int err = gnttab_arena_new(p, cap->d.backend, RING_PAGES, false, &cap->arena);
+	int status = vif_ring_make(&cap->r);
 
-	if (!err)
-		err = evtchn_alloc_unbound(p, cap->d.backend, &cap->ch);
-	if (!err)
-		err = capring_reader_init(&cap->ring, cap->arena->pages, RING_PAGES,
-					  snaplen);
-	return err ? cli_fail(cap->c, "%s: a ring for it: %s", cap->name,
-			      cli_strerror(err))
-		   : 0;
+	if (!status && capring_reader_init(&cap->ring, cap->r.arena->pages,
+					   VIF_RING_PAGES, cap->r.snaplen))
+		return cli_fail(cap->c, "%s: no ring of that size", cap->r.name);
+	return status;
 }
 
 static void free_ring(struct capture *cap)
@@ -108,36 +55,7 @@ static void free_ring(struct capture *cap)
 	if (cap->ring.shared)
 		cap->dropped += capring_drops(&cap->ring);
 	cap->ring.shared = NULL;
-	if (cap->ch)
-		evtchn_close(cap->ch);
-	cap->ch = NULL;
-	if (cap->arena)
-		gnttab_arena_free(cap->arena);
-	cap->arena = NULL;
-}
-
-static int agree(struct capture *cap)
-{
-	cleanup_free char *state = NULL, *error = NULL;
-	int err = dev_xs_transaction(cap->d.plat, announce, cap);
-
-	if (!err) {
-		cap->announced = true;
-		err = dev_xs_wait(&cap->d, cap->c->wait_ms, answered, NULL);
-	}
-	if (err == -ETIMEDOUT)
-		return cli_fail(cap->c,
-				"%s: no backend answered within %g s: does "
-				"tandem-netback run for domain %u?",
-				cap->name, cap->c->wait_ms / 1000.0, cap->d.backend);
-	if (err)
-		return cli_fail(cap->c, "%s: xenstore: %s", cap->name, cli_strerror(err));
-	state = dev_xs_read(&cap->d, true, "capture/state");
-	error = dev_xs_read(&cap->d, true, "capture/error");
-	if (state && !strcmp(state, "4"))
-		return 0;
-	return cli_fail(cap->c, "%s: the backend does not capture%s%s", cap->name,
-			error ? ": " : "", error ? error : "");
+	vif_ring_free(&cap->r);
 }
 
 /* ---------------------------------------------------------------------- packets */
@@ -161,55 +79,36 @@ static int take_all(struct capture *cap)
 			return 1;
 	}
 	if (ret)
-		return cli_fail(cap->c, "%s: the backend spoiled the ring", cap->name);
+		return cli_fail(cap->c, "%s: the backend spoiled the ring", cap->r.name);
 	ret = capture_file_flush(cap->file, &why);
 	return ret ? say(cap, why, ret) : 0;
 }
 
-/* Closed, and not to come back. */
-static bool backend_left(const struct capture *cap)
-{
-	cleanup_free char *online = dev_xs_read(&cap->d, true, "online");
-	int state = dev_xs_state(&cap->d);
-
-	return !online || (state == XenbusStateClosed && strcmp(online, "1"));
-}
-
-/*
- * The backend's directory changed: does it still serve the vif? Another one in its
- * place, which knows nothing of the ring, gets another. As take_all().
- */
+/* Another backend, which knows nothing of the ring, gets another. As take_all(). */
 static int look_at_backend(struct capture *cap)
 {
-	cleanup_free char *state = NULL;
-	char *path, *token;
-	int err, status;
+	int status = vif_ring_news(&cap->r);
 
-	while (!(err = xenstore_next_event(cap->d.plat, &path, &token)))
-		free(path);
-	if (err != -EAGAIN)
-		return cli_fail(cap->c, "xenstore: %s", cli_strerror(err));
-	state = dev_xs_read(&cap->d, true, "capture/state");
-	if (state && !strcmp(state, "4") && !backend_left(cap))
-		return 0;
+	if (status != 1)
+		return status;
 	status = take_all(cap);
+	if (!status)
+		status = vif_ring_left(&cap->r);
 	if (status)
 		return status;
-	if (backend_left(cap))
-		return cli_fail(cap->c, "%s: the backend let go of it", cap->name);
 	free_ring(cap);
 	status = make_ring(cap);
-	return status ? status : agree(cap);
+	return status ? status : vif_ring_agree(&cap->r);
 }
 
 /* Until a signal, a count or the backend's end. 0 or 2. */
 static int run_loop(struct capture *cap)
 {
 	for (;;) {
-		struct pollfd pfd[] = { { .fd = cap->ch->fd, .events = POLLIN },
-					{ .fd = xenstore_fd(cap->d.plat),
+		struct pollfd pfd[] = { { .fd = cap->r.ch->fd, .events = POLLIN },
+					{ .fd = xenstore_fd(cap->r.d.plat),
 					  .events = POLLIN },
-					{ .fd = cap->signals, .events = POLLIN } };
+					{ .fd = cap->r.signals, .events = POLLIN } };
 		int status = take_all(cap);
 
 		if (!status && capring_sleep(&cap->ring))
@@ -218,9 +117,9 @@ static int run_loop(struct capture *cap)
 			return cli_fail(cap->c, "poll: %s", strerror(errno));
 		if (!status && pfd[2].revents)
 			return take_all(cap) == CLI_EXIT_FAILURE ? CLI_EXIT_FAILURE : 0;
-		if (!status && pfd[0].revents && evtchn_ack(cap->ch))
+		if (!status && pfd[0].revents && evtchn_ack(cap->r.ch))
 			return cli_fail(cap->c, "%s: the event channel is dead",
-					cap->name);
+					cap->r.name);
 		if (!status)
 			status = look_at_backend(cap);
 		if (status)
@@ -230,8 +129,10 @@ static int run_loop(struct capture *cap)
 
 static int print_summary(struct capture *cap)
 {
-	uint64_t drops = cap->dropped + capring_drops(&cap->ring);
+	uint64_t drops;
 
+	free_ring(cap);
+	drops = cap->dropped;
 	if (!strcmp(cap->c->argv[1], "-"))
 		return 0;
 	if (cap->c->json)
@@ -248,79 +149,13 @@ static int print_summary(struct capture *cap)
 
 /* -------------------------------------------------------------- from end to end */
 
-/* "guest0/0" of the command line: its vif, which a backend serves. */
-static int find(struct capture *cap)
-{
-	const char *slash = strrchr(cap->name, '/');
-	char domain[HVCALL_NAME_MAX + 1];
-	struct cli_domain dom;
-	bool served = false;
-
-	if (!slash || slash == cap->name || slash - cap->name > HVCALL_NAME_MAX)
-		return cli_fail(cap->c, "'%.100s' names no vif: guest0/0 would be right",
-				cap->name);
-	snprintf(domain, sizeof(domain), "%.*s", (int)(slash - cap->name), cap->name);
-	if (cli_need_plat(cap->c) || cli_find_domain(cap->c, domain, &dom) ||
-	    cli_find_vif(cap->c, &dom, slash + 1, &cap->d, &served))
-		return CLI_EXIT_FAILURE;
-	return served ? 0 : cli_fail(cap->c, "%s: no backend has it", cap->name);
-}
-
-/* One capture a vif: the claim ends with this program, however it ends. */
-static int claim(struct capture *cap)
-{
-	int err;
-
-	snprintf(cap->claim, sizeof(cap->claim), "backend/vif-capture/%u/%u",
-		 cap->d.frontend, cap->d.devid);
-	err = plat_claim(cap->d.plat, cap->claim);
-	if (!err)
-		return 0;
-	cap->claim[0] = '\0';
-	return err == -EBUSY
-		       ? cli_fail(cap->c, "%s: it is being captured already", cap->name)
-		       : cli_fail(cap->c, "%s: %s", cap->name, cli_strerror(err));
-}
-
-static int open_signals(struct capture *cap)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	/* cannot fail: the signals exist */
-	(void)sigprocmask(SIG_BLOCK, &set, NULL);
-	cap->signals = signalfd(-1, &set, SFD_CLOEXEC);
-	return cap->signals < 0 ? cli_fail(cap->c, "signalfd: %s", strerror(errno)) : 0;
-}
-
-static void end(struct capture *cap)
-{
-	char path[128];
-
-	/* cannot fail in a way that matters: the next capture replaces what is left */
-	if (cap->announced) {
-		snprintf(path, sizeof(path), "%s/capture", cap->d.be_path);
-		(void)xenstore_rm(cap->d.plat, XENSTORE_NO_TX, path);
-	}
-	if (cap->claim[0])
-		(void)plat_unclaim(cap->d.plat, cap->claim);
-	free_ring(cap);
-	if (cap->signals >= 0)
-		close(cap->signals);
-	capture_file_free(cap->file);
-}
-
 static int capture(struct capture *cap)
 {
 	char *why = NULL;
-	int err, status = find(cap);
+	int err, status = vif_ring_open(&cap->r, cap->c, &capture_kind, cap->c->argv[0],
+					cap->c->snaplen ? cap->c->snaplen
+							: CAPRING_SNAPLEN_MAX);
 
-	if (!status)
-		status = open_signals(cap);
-	if (!status)
-		status = claim(cap);
 	if (!status)
 		status = make_ring(cap);
 	if (status)
@@ -328,12 +163,9 @@ static int capture(struct capture *cap)
 	err = capture_file_start(cap->file, &why);
 	if (err)
 		return say(cap, why, err);
-	status = agree(cap);
+	status = vif_ring_agree(&cap->r);
 	if (status)
 		return status;
-	err = xenstore_watch(cap->d.plat, cap->d.be_path, "capture");
-	if (err)
-		return cli_fail(cap->c, "xenstore: %s", cli_strerror(err));
 	status = run_loop(cap);
 	return print_summary(cap) ? CLI_EXIT_FAILURE : status;
 }
@@ -353,11 +185,11 @@ static int run_capture(struct cli *c)
 	if (!cap)
 		return cli_fail(c, "out of memory");
 	cap->c = c;
-	cap->name = c->argv[0];
-	cap->signals = -1;
+	cap->r.signals = -1;
 	err = capture_file_new(&o, &cap->file, &why);
 	status = err ? say(cap, why, err) : capture(cap);
-	end(cap);
+	vif_ring_close(&cap->r);
+	capture_file_free(cap->file);
 	free(cap);
 	return status;
 }
