@@ -48,6 +48,9 @@ enum cli_key {
 	CLI_SNAPLEN,
 	CLI_ROTATE_SIZE,
 	CLI_ROTATE_SECONDS,
+	CLI_RATE,
+	CLI_SPEED,
+	CLI_LOOP,
 };
 
 struct cli {
@@ -60,7 +63,10 @@ struct cli {
 	const char *nbd, *plugin, *filter;
 	uint32_t snaplen, rotate_seconds;
 	uint64_t rotate_size;
-	char *usage_error; /* the first */
+	bool has_rate;
+	uint32_t rate, loop; /* loop: 1, unless given; 0: for ever */
+	double speed;	     /* 0: not given */
+	char *usage_error;   /* the first */
 	/* Opened when first asked for, closed by main. */
 	int hv;
 	struct plat *plat;

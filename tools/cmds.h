@@ -9,6 +9,7 @@ extern const struct verb verbs_domain[];  /* cmd_domain.c */
 extern const struct verb verbs_block[];	  /* cmd_block.c */
 extern const struct verb verbs_network[]; /* cmd_network.c */
 extern const struct verb verbs_capture[]; /* cmd_capture.c */
+extern const struct verb verbs_replay[];  /* cmd_replay.c */
 extern const struct verb verbs_export[];  /* cmd_export.c */
 extern const struct verb verbs_xs[];	  /* cmd_xs.c */
 extern const struct verb verbs_info[];	  /* cmd_info.c */

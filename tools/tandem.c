@@ -21,9 +21,10 @@ static const struct verb verbs_image[] = {
 	{ 0 },
 };
 
-const struct verb *const verb_groups[] = { verbs_domain,  verbs_block, verbs_network,
-					   verbs_capture, verbs_image, verbs_export,
-					   verbs_xs,	  verbs_info,  NULL };
+const struct verb *const verb_groups[] = { verbs_domain,  verbs_block,	verbs_network,
+					   verbs_capture, verbs_replay, verbs_image,
+					   verbs_export,  verbs_xs,	verbs_info,
+					   NULL };
 
 static void usage_error(struct cli *c, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -63,14 +64,27 @@ static error_t take_wait(struct cli *c, const char *arg)
 	return 0;
 }
 
+static error_t take_speed(struct cli *c, const char *arg)
+{
+	char *end;
+	double speed = strtod(arg, &end);
+
+	if (end == arg || *end || !(speed >= 0.001 && speed <= 1000000)) {
+		usage_error(c, "--speed '%.40s' is no number from 0.001 to 1000000", arg);
+		return EINVAL;
+	}
+	c->speed = speed;
+	return 0;
+}
+
 static error_t take_number(struct cli *c, const char *option, const char *arg,
-			   uint32_t max, uint32_t *field)
+			   uint32_t min, uint32_t max, uint32_t *field)
 {
 	uint64_t n;
 
-	if (cli_parse_number(arg, max, &n) || !n) {
-		usage_error(c, "--%s '%.40s' is no number from 1 to %u", option, arg,
-			    max);
+	if (cli_parse_number(arg, max, &n) || n < min) {
+		usage_error(c, "--%s '%.40s' is no number from %u to %u", option, arg,
+			    min, max);
 		return EINVAL;
 	}
 	*field = (uint32_t)n;
@@ -123,14 +137,22 @@ static error_t parse_verb(int key, char *arg, struct argp_state *state)
 	case CLI_WAIT:
 		return take_wait(c, arg);
 	case CLI_COUNT:
-		return take_number(c, "count", arg, UINT32_MAX, &c->count);
+		return take_number(c, "count", arg, 1, UINT32_MAX, &c->count);
 	case CLI_SNAPLEN:
-		return take_number(c, "snaplen", arg, CAPRING_SNAPLEN_MAX, &c->snaplen);
+		return take_number(c, "snaplen", arg, 1, CAPRING_SNAPLEN_MAX,
+				   &c->snaplen);
 	case CLI_ROTATE_SECONDS:
-		return take_number(c, "rotate-seconds", arg, INT32_MAX,
+		return take_number(c, "rotate-seconds", arg, 1, INT32_MAX,
 				   &c->rotate_seconds);
 	case CLI_ROTATE_SIZE:
 		return take_size(c, "rotate-size", arg, &c->rotate_size);
+	case CLI_RATE:
+		c->has_rate = true;
+		return take_number(c, "rate", arg, 0, 1000000000, &c->rate);
+	case CLI_SPEED:
+		return take_speed(c, arg);
+	case CLI_LOOP:
+		return take_number(c, "loop", arg, 0, UINT32_MAX, &c->loop);
 	case CLI_FILTER:
 		c->filter = arg;
 		return 0;
@@ -305,7 +327,7 @@ static int dispatch(struct cli *c, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	struct cli c = { .hv = -1, .wait_ms = 10000 };
+	struct cli c = { .hv = -1, .wait_ms = 10000, .loop = 1 };
 	int status;
 
 	signal(SIGPIPE, SIG_IGN);

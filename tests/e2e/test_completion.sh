@@ -65,6 +65,9 @@ is "vifs' domains" "guest0 guest1" "$(completes network-attach g)"
 is "vifs" "0 1" "$(completes network-detach guest1 '')"
 is "vifs behind an option" "0 1" "$(completes network-rate --wait 3 guest1 '')"
 is "vif-capture: vifs" "guest1/0 guest1/1" "$(completes vif-capture guest1/)"
+is "vif-replay: vifs" "guest1/0 guest1/1" "$(completes vif-replay guest1/)"
+is "vif-replay: options" "--loop= --rate= --speed=" \
+	"$(completes vif-replay -- | sorted | tr ' ' '\n' | grep -E 'loop|rate|speed' | tr '\n' ' ' | sed 's/ $//')"
 is "vif-capture: options" "--filter= --rotate-seconds= --rotate-size=" \
 	"$(completes vif-capture -- | sorted | tr ' ' '\n' | grep -E 'filter|rotate' | tr '\n' ' ' | sed 's/ $//')"
 is "vif keys" "bridge=" "$(completes network-attach guest0 br)"
