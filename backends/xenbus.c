@@ -163,7 +163,7 @@ void xenbus_error(struct xenbus_device *dev, const char *fmt, ...)
 	}
 	/* the frontend may cause as many as it likes */
 	log_limited(&dev->log_budget, LOG_WARN, "%s: %s%s", dev->path, text,
-		    dev->log_budget == 1 ? " (no more of this disk)" : "");
+		    dev->log_budget == 1 ? " (no more of this device)" : "");
 	/* cannot fail in a way that matters: it is told on stderr already */
 	(void)xenbus_printf(dev, XENSTORE_NO_TX, "error", "%s", text);
 }

@@ -38,7 +38,7 @@
 	X(RX_GSO, "rx_gso")                                                           \
 	X(RX_ERRORS, "rx_errors")     /* a page that cannot be written */             \
 	X(RX_FILTERED, "rx_filtered") /* multicast that was not asked for */          \
-	X(RX_TOO_LARGE, "rx_dropped_large")                                           \
+	X(RX_PORT_LOST, "rx_dropped_port")                                            \
 	X(RX_STALLED, "rx_dropped_stalled")	 /* the guest had no room for long */ \
 	X(RX_STEER_DROPS, "rx_dropped_steering") /* the other queue had no room */    \
 	X(RX_WAITED, "rx_waited") /* rounds that ended for lack of room */            \

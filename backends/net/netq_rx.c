@@ -264,7 +264,7 @@ static int rx_next(struct netq *q, struct netbuf *b, bool *own, int n)
 		*own = got != 0;
 	}
 	if (got < 0 && *own)
-		netq_count(q, NETQ_RX_TOO_LARGE, 1);
+		netq_count(q, NETQ_RX_PORT_LOST, 1);
 	return got;
 }
 
@@ -339,7 +339,7 @@ int netq_rx_run(struct netq *q)
 			rx_packet(q, &b, own);
 	}
 	if (q->pq->drops != q->port_drops) {
-		netq_count(q, NETQ_RX_TOO_LARGE, q->pq->drops - q->port_drops);
+		netq_count(q, NETQ_RX_PORT_LOST, q->pq->drops - q->port_drops);
 		q->port_drops = q->pq->drops;
 	}
 	if (n)

@@ -131,7 +131,7 @@ static void test_rx_mtu_9000(void **state)
 	fill(20000, 1);
 	assert_true(testport_feed(tp, 0, NULL, frame, 20000)); /* over three pages */
 	receive(tp, NULL, 60);
-	assert_int_equal(rawvif_stat(&rb, 0, "rx_dropped_large"), 1);
+	assert_int_equal(rawvif_stat(&rb, 0, "rx_dropped_port"), 1);
 }
 
 /* Without feature-sg a packet is one slot, or too large. */
@@ -148,7 +148,7 @@ static void test_rx_without_sg(void **state)
 	assert_true(testport_feed(tp, 0, NULL, frame, 4097));
 	assert_true(testport_feed(tp, 0, NULL, frame, 9014));
 	receive(tp, NULL, 1514);
-	assert_int_equal(rawvif_stat(&rb, 0, "rx_dropped_large"), 2);
+	assert_int_equal(rawvif_stat(&rb, 0, "rx_dropped_port"), 2);
 }
 
 /* ----------------------------------------------------------------------- TX */
