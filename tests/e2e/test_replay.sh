@@ -140,7 +140,7 @@ killed_backend() {
 	wait "$netback_pid" 2>/dev/null
 	sleep 0.3
 	kill -0 "$replaying" || fail "too early: $(cat "$work/err2")"
-	netback_start
+	netback_start --workers 2
 	ended "$replaying"
 	is "ended" "0 " "$status $(cat "$work/err2")"
 	is "packets" 20000 "$(jq .packets "$work/summary")"
@@ -201,7 +201,7 @@ net_start
 be=/local/domain/$(tandem domid drv0)/backend/vif/$(tandem domid guest0)/0
 ok tandem network-attach --wait 0 guest0 "mac=$mac0,backend=drv0,port=tap:vif0"
 bad_input
-netback_start
+netback_start --workers 2
 netfront_start guest0 && address guest0 eth0 2
 address drv0 vif0 3
 whole
