@@ -91,10 +91,11 @@ port=5000
 # moves WHAT ADDRESS: a file each way arrives as it was
 moves() {
 	port=$((port + 1))
-	there timeout 60 python3 -c "$transfer" serve "$2" $port "${MIB:-16}" >"$work/served" 2>&1 &
+	rm -f "$work/served" # an earlier one's would say that it is ready
+	there timeout 15 python3 -c "$transfer" serve "$2" $port "${MIB:-16}" >"$work/served" 2>&1 &
 	local server=$!
 	wait_for 10 grep -q ready "$work/served"
-	timeout 60 python3 -c "$transfer" get "$2" $port "${MIB:-16}" >"$work/got" 2>&1
+	timeout 15 python3 -c "$transfer" get "$2" $port "${MIB:-16}" >"$work/got" 2>&1
 	wait $server
 	is "$1" "$(tail -n +2 "$work/served")" "$(cat "$work/got")"
 }
