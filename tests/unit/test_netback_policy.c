@@ -319,15 +319,19 @@ static void test_multicast_changes(void **state)
 	connect_vif(NULL, 0);
 	assert_int_equal(rawback_be_num(&rb, 0, "feature-dynamic-multicast-control"), 1);
 	rawback_fe_num(&rb, 0, "request-multicast-control", 1);
-	for (int i = 0; in && i < 50; i++)
+	for (int i = 0; in && i < 500; i++) {
+		usleep(10000);
 		in = comes_in(1, 1);
+	}
 	assert_false(in);
 	rawback_fe_write(&rb, 0, "request-multicast-control",
 			 "maybe"); /* told, no change */
 	assert_false(comes_in(1, 1));
 	rawback_fe_num(&rb, 0, "request-multicast-control", 0);
-	for (int i = 0; !in && i < 50; i++)
+	for (int i = 0; !in && i < 500; i++) {
+		usleep(10000);
 		in = comes_in(1, 1);
+	}
 	assert_true(in);
 }
 
