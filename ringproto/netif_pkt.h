@@ -227,6 +227,25 @@ static inline void netif_tx_put(struct ring_front *f, const struct netif_pkt *p)
 
 /* ----------------------------------------------------------------- RX, backend */
 
+/* What the first response says of a packet, besides whether more follows. */
+static inline uint16_t netif_rx_flags(const struct netif_meta *m)
+{
+	if (m->csum_blank)
+		return NETRXF_csum_blank | NETRXF_data_validated;
+	return m->data_validated ? NETRXF_data_validated : 0;
+}
+
+/* netif_rx_put() of a packet that one slot holds, without extras: most are. */
+static inline void netif_rx_put_one(struct ring_back *r, const struct netif_meta *m,
+				    uint16_t id, uint16_t size)
+{
+	struct netif_rx_response rsp = { .id = id,
+					 .flags = netif_rx_flags(m),
+					 .status = (int16_t)size };
+
+	memcpy(ring_back_next(r, sizeof(rsp)), &rsp, sizeof(rsp));
+}
+
 /*
  * Writes a packet's responses, which answer the next netif_pkt_ring_slots()
  * requests in the order in which they were taken: the first slot's, the
@@ -246,10 +265,7 @@ static inline void netif_rx_put(struct ring_back *r, const struct netif_pkt *p)
 		};
 
 		if (!i) {
-			if (p->meta.csum_blank)
-				rsp.flags |= NETRXF_csum_blank;
-			if (p->meta.data_validated || p->meta.csum_blank)
-				rsp.flags |= NETRXF_data_validated;
+			rsp.flags |= netif_rx_flags(&p->meta);
 			if (extras)
 				rsp.flags |= NETRXF_extra_info;
 		}
