@@ -41,7 +41,9 @@
 	X(RX_PORT_LOST, "rx_dropped_port")                                            \
 	X(RX_STALLED, "rx_dropped_stalled")	 /* the guest had no room for long */ \
 	X(RX_STEER_DROPS, "rx_dropped_steering") /* the other queue had no room */    \
-	X(RX_WAITED, "rx_waited") /* rounds that ended for lack of room */            \
+	X(RX_WAITED, "rx_waited")     /* rounds that ended for lack of room */        \
+	X(TX_DEPTH, "tx_queue_depth") /* gauges: requests on the ring in the last */  \
+	X(RX_DEPTH, "rx_queue_depth") /* round that had something to do */            \
 	X(NOTIFIED, "notifications_sent")                                             \
 	X(UNNOTIFIED, "notifications_saved")                                          \
 	X(EVENTS, "events")                                                           \
@@ -162,6 +164,11 @@ static inline void netq_count(struct netq *q, enum netq_counter c, uint64_t n)
 			      atomic_load_explicit(&q->count[c], memory_order_relaxed) +
 				      n,
 			      memory_order_relaxed);
+}
+
+static inline void netq_gauge(struct netq *q, enum netq_counter c, uint64_t n)
+{
+	atomic_store_explicit(&q->count[c], n, memory_order_relaxed);
 }
 
 /* Maps the rings and binds the channels. -errno as plat.h; -EPROTO bad ring. */

@@ -349,6 +349,15 @@ void netq_rx_unstall(struct netq *q)
 	rx_set_stalled(q, false);
 }
 
+/* Requests that are left for the next round. */
+static void rx_note_depth(struct netq *q)
+{
+	int avail = ring_back_avail(&q->rx);
+
+	if (avail >= 0)
+		netq_gauge(q, NETQ_RX_DEPTH, (uint64_t)avail + (q->rx_tail - q->rx_head));
+}
+
 int netq_rx_run(struct netq *q)
 {
 	struct netbuf b;
@@ -376,8 +385,10 @@ int netq_rx_run(struct netq *q)
 		netq_count(q, NETQ_RX_PORT_LOST, q->pq->drops - q->port_drops);
 		q->port_drops = q->pq->drops;
 	}
-	if (n)
+	if (n) {
 		worker_flush_later(q->worker, &q->client);
+		rx_note_depth(q);
+	}
 	if (room == -EAGAIN)
 		return n + 1;
 	if (room < 0)

@@ -254,6 +254,8 @@ int netq_tx_run(struct netq *q)
 	unsigned n = 0;
 	int avail = ring_back_avail(&q->tx), err = avail < 0 ? avail : 0;
 
+	if (avail > 0)
+		netq_gauge(q, NETQ_TX_DEPTH, (uint64_t)avail);
 	if (q->held) {
 		if (!tx_may_go(q, &q->held_pkt))
 			return err;

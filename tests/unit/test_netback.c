@@ -44,6 +44,7 @@ static void test_tx(void **state)
 					 17 * slot < 14 ? NETIF_RSP_ERROR
 							: NETIF_RSP_OKAY);
 		assert_int_equal(rawvif_stat(&rb, 0, "tx_packets"), 3 + 199);
+		assert_int_equal(rawvif_stat(&rb, 0, "tx_queue_depth"), 17);
 		rawvif_close(&f);
 		rawback_fe_num(&rb, 0, "state", XenbusStateInitialising);
 	}
@@ -62,6 +63,8 @@ static void test_rx(void **state)
 		assert_int_equal(rawvif_recv(&f, &p, buf, 5000), 100);
 	assert_int_equal(rawvif_recv(&f, &p, buf, 50), -ETIMEDOUT);
 	assert_int_equal(rawvif_stat(&rb, 0, "rx_packets"), 1000);
+	/* 256 are posted, and what was taken is posted again */
+	assert_in_range(rawvif_stat(&rb, 0, "rx_queue_depth"), 1, 256);
 	rawvif_close(&f);
 	rawback_detach(&rb, 0);
 }
