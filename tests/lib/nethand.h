@@ -99,6 +99,9 @@ uint8_t *nh_page(struct nethand *nh, grant_ref_t ref, int prot);
 bool nh_ctrl_take(struct nethand *nh, struct xen_netif_ctrl_request *req);
 void nh_ctrl_answer(struct nethand *nh, uint16_t id, uint16_t type, uint32_t status,
 		    uint32_t data);
+/* The same answer `times` times, published at once. */
+void nh_ctrl_answers(struct nethand *nh, unsigned times, uint16_t id, uint16_t type,
+		     uint32_t status, uint32_t data);
 
 /* A vif that behaves moves a packet each way on each ring. */
 void nh_check_works(struct nethand *nh);

@@ -152,9 +152,17 @@ bool nh_ctrl_take(struct nethand *nh, struct xen_netif_ctrl_request *req)
 void nh_ctrl_answer(struct nethand *nh, uint16_t id, uint16_t type, uint32_t status,
 		    uint32_t data)
 {
+	nh_ctrl_answers(nh, 1, id, type, status, data);
+}
+
+void nh_ctrl_answers(struct nethand *nh, unsigned times, uint16_t id, uint16_t type,
+		     uint32_t status, uint32_t data)
+{
 	const struct xen_netif_ctrl_response rsp = { id, type, status, data };
 
-	memcpy(ring_back_next(&nh->ctrl, NETIF_CTRL_SLOT_SIZE), &rsp, sizeof(rsp));
+	for (unsigned i = 0; i < times; i++)
+		memcpy(ring_back_next(&nh->ctrl, NETIF_CTRL_SLOT_SIZE), &rsp,
+		       sizeof(rsp));
 	if (ring_back_push(&nh->ctrl))
 		evtchn_notify(nh->ctrl_ch);
 }
