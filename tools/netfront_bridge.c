@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * tandem-netfront: packets between one queue of the vif and one of the tap. What
- * comes out of the tap is read straight into granted pages; what goes in is
- * written from them, but for the headers, which are looked at and so copied.
+ * comes out of the tap is read straight into granted pages; for what goes in see
+ * netfront_write.h.
  */
 #include <errno.h>
 #include <poll.h>
@@ -14,14 +14,13 @@
 #include "hv/base/log.h"
 #include "ringproto/vnet.h"
 #include "tools/netfront_prog.h"
+#include "tools/netfront_write.h"
 
 #define BATCH	   64u
 #define KICK	   16u /* packets that wait for others of their batch, at most */
 #define DONE	   32u /* pages go back as soon as so many are done with */
-#define HDR	   128u
-#define FLAT	   2048u /* bytes: a packet of so many is written from a copy */
-#define OVER	   64u	 /* bytes beyond the room: a packet that has some is too long */
-#define TAGS	   8u	 /* of VLANs, beyond the MTU */
+#define OVER	   64u /* bytes beyond the room: a packet that has some is too long */
+#define TAGS	   8u  /* of VLANs, beyond the MTU */
 #define GSO_ROOM   65535u
 #define LOOKS_READ 16 /* looks at the rings between two at the tap */
 
@@ -29,6 +28,7 @@ struct bridge {
 	struct netfront_thread *t;
 	struct tandem_net_queue *q;
 	int tap;
+	struct tapw *writer;
 	uint32_t room; /* bytes that a packet from the tap may have */
 	bool no_room, gone;
 	bool has_pkt;		   /* pkt is room */
@@ -110,61 +110,7 @@ static unsigned tap_to_vif(struct bridge *b)
 
 /* ---------------------------------------------------------------- vif to tap */
 
-/* The packet's iovecs behind its first `skip` bytes. Returns how many. */
-static unsigned rest_of(const struct tandem_net_pkt *p, size_t skip, struct iovec *to)
-{
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < p->iovcnt; i++) {
-		size_t off = skip < p->iov[i].iov_len ? skip : p->iov[i].iov_len;
-
-		skip -= off;
-		if (off < p->iov[i].iov_len)
-			to[n++] = (struct iovec){ (uint8_t *)p->iov[i].iov_base + off,
-						  p->iov[i].iov_len - off };
-	}
-	return n;
-}
-
-static void copy_head(const struct tandem_net_pkt *p, size_t len, uint8_t *to)
-{
-	for (unsigned i = 0; len; i++) {
-		size_t n = len < p->iov[i].iov_len ? len : p->iov[i].iov_len;
-
-		memcpy(to, p->iov[i].iov_base, n);
-		to += n;
-		len -= n;
-	}
-}
-
-static int tap_write(struct bridge *b, const struct tandem_net_pkt *p)
-{
-	const struct netif_meta m = { .csum_blank = p->csum_blank,
-				      .data_validated = p->data_validated,
-				      .gso_type = p->gso_type,
-				      .gso_size = p->gso_size };
-	size_t head = p->len <= FLAT ? p->len : HDR;
-	struct iovec iov[TANDEM_NET_IOVS + 1];
-	struct {
-		struct vnet_hdr v;
-		uint8_t hdr[FLAT];
-	} own;
-	ssize_t n;
-
-	copy_head(p, head, own.hdr);
-	if (vnet_from_meta(&m, own.hdr, head, p->len, &own.v))
-		return -EINVAL;
-	iov[0] = (struct iovec){ &own, sizeof(own.v) + head };
-	if (head == p->len)
-		n = write(b->tap, iov[0].iov_base, iov[0].iov_len);
-	else
-		n = writev(b->tap, iov, (int)rest_of(p, head, iov + 1) + 1);
-	if (n >= 0)
-		return 0;
-	if (errno == EBADFD)
-		b->gone = true;
-	return -errno;
-}
+_Static_assert(BATCH <= TAPW_BATCH, "what is received is written");
 
 static unsigned vif_to_tap(struct bridge *b)
 {
@@ -172,15 +118,17 @@ static unsigned vif_to_tap(struct bridge *b)
 	unsigned iovs = 0;
 
 	for (int i = 0; i < n; i++) {
-		if (tap_write(b, &b->rx[i]))
-			b->t->drops++;
+		tapw_put(b->writer, &b->rx[i]);
 		iovs += b->rx[i].iovcnt;
 		if (iovs < DONE && i + 1 < n)
 			continue;
+		b->t->drops += tapw_send(b->writer);
 		tandem_net_done(b->q, &b->rx[from], (unsigned)(i + 1 - from));
 		from = i + 1;
 		iovs = 0;
 	}
+	/* somebody deleted it */
+	b->gone |= tapw_gone(b->writer);
 	return n > 0 ? (unsigned)n : 0;
 }
 
@@ -271,7 +219,9 @@ static void bridge_loop(struct bridge *b)
 void bridge_run(struct netfront_thread *t)
 {
 	struct netfront_prog *p = t->p;
-	struct bridge b = { .t = t, .q = t->q, .tap = p->fds[t->index] };
+	struct bridge b = {
+		.t = t, .q = t->q, .tap = p->fds[t->index], .writer = p->writers[t->index]
+	};
 	unsigned us = p->opts.poll_us;
 	int fd = tandem_net_fd(t->q);
 

@@ -24,6 +24,7 @@ struct netfront_prog {
 	bool verbose;
 	/* The tap. */
 	int fds[TAP_MAX_QUEUES];
+	struct tapw *writers[TAP_MAX_QUEUES]; /* netfront_write.h */
 	unsigned nr_fds;
 	char made[IFACE_NAME_MAX];
 	unsigned mtu; /* as it was set */

@@ -5,6 +5,7 @@
 
 #include "hv/base/log.h"
 #include "tools/netfront_prog.h"
+#include "tools/netfront_write.h"
 
 int bridge_open(struct netfront_prog *p)
 {
@@ -15,13 +16,19 @@ int bridge_open(struct netfront_prog *p)
 		return err;
 	}
 	p->nr_fds = p->opts.queues;
-	return 0;
+	for (unsigned i = 0; i < p->nr_fds && !err; i++)
+		err = tapw_new(p->fds[i], &p->writers[i]);
+	if (err)
+		log_err("--tap %s: %s", p->tap, strerror(-err));
+	return err;
 }
 
 void bridge_close(struct netfront_prog *p)
 {
-	while (p->nr_fds)
-		close(p->fds[--p->nr_fds]);
+	while (p->nr_fds) {
+		tapw_free(p->writers[--p->nr_fds]);
+		close(p->fds[p->nr_fds]);
+	}
 }
 
 /*
