@@ -176,16 +176,23 @@ static inline void ring_copy_response(struct ring_front *f, void *dst, size_t le
 }
 
 /*
- * Asks for an event at the next response. Returns what ring_front_avail()
- * says afterwards: nonzero means do not sleep.
+ * Asks for an event when the nth response from now is there; n requests or more
+ * are published and unanswered. Returns what ring_front_avail() says afterwards:
+ * do not sleep if that is n or more, or an error.
  */
-static inline int ring_front_arm(struct ring_front *f)
+static inline int ring_front_arm_nth(struct ring_front *f, uint32_t n)
 {
-	atomic_store_explicit(&f->r.shared->rsp_event, (ring_idx_t)(f->rsp_cons + 1),
+	atomic_store_explicit(&f->r.shared->rsp_event, (ring_idx_t)(f->rsp_cons + n),
 			      memory_order_relaxed);
 	/* full: pairs with the fence in ring_back_push() */
 	atomic_thread_fence(memory_order_seq_cst);
 	return ring_front_avail(f);
+}
+
+/* At the next response: nonzero means do not sleep. */
+static inline int ring_front_arm(struct ring_front *f)
+{
+	return ring_front_arm_nth(f, 1);
 }
 
 /* ------------------------------------------------------------------- back */

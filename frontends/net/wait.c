@@ -80,6 +80,26 @@ int tandem_net_look(struct tandem_net_queue *q, unsigned want)
 	return (int)bits;
 }
 
+/*
+ * For room: an event when half of what is in flight is answered, so that the backend
+ * has the other half to go on with, and wakes us once for both.
+ */
+static void arm_room(struct tandem_net_queue *q)
+{
+	struct tandem_net_queue *to = net_sender_lock(q);
+	struct ring_front *f = &to->tx.ring;
+	uint32_t half;
+
+	/* what was answered before this arming brings no event, and may be less than
+	 * the look calls room */
+	do {
+		half = (f->req_prod_pub - f->rsp_cons + 1) / 2;
+		half += !half;
+	} while (to->running && ring_front_arm_nth(f, half) >= (int)half &&
+		 net_tx_reap(to));
+	qlock_unlock(&to->lock);
+}
+
 /* Asks for events. What is there already. */
 static int queue_arm(struct tandem_net_queue *q, unsigned want)
 {
@@ -91,15 +111,8 @@ static int queue_arm(struct tandem_net_queue *q, unsigned want)
 			(void)ring_front_arm(&q->rx.ring); /* the look says it again */
 		qlock_unlock(&q->lock);
 	}
-	if (want & TANDEM_NET_TX) {
-		struct tandem_net_queue *to = net_sender_lock(q);
-
-		/* what was answered before this arming brings no event, and may be
-		 * less than the look calls room */
-		while (to->running && ring_front_arm(&to->tx.ring) > 0 && net_tx_reap(to))
-			;
-		qlock_unlock(&to->lock);
-	}
+	if (want & TANDEM_NET_TX)
+		arm_room(q);
 	return tandem_net_look(q, want);
 }
 

@@ -220,6 +220,30 @@ static void test_events(void **state)
 	assert_false(ring_back_push(&p->b));
 }
 
+/* An event for the third response from now: none before, one when it is passed. */
+static void test_notify_nth(void **state)
+{
+	struct pair *p = *state;
+
+	for (uint32_t i = 0; i < 5; i++)
+		put(p, i);
+	(void)ring_front_push(&p->f);
+	assert_int_equal(ring_front_arm_nth(&p->f, 3), 0);
+	assert_int_equal(ring_back_avail(&p->b), 5);
+	serve(p);
+	assert_false(ring_back_push(&p->b));
+	serve(p);
+	assert_false(ring_back_push(&p->b));
+	serve(p);
+	serve(p);
+	assert_true(ring_back_push(&p->b));
+	/* they are there already: no event will come */
+	assert_int_equal(ring_front_arm_nth(&p->f, 3), 4);
+	serve(p);
+	assert_false(ring_back_push(&p->b));
+	assert_int_equal(ring_front_avail(&p->f), 5);
+}
+
 /* A backend takes up a ring in use at its rsp_prod. */
 static void test_take_over(void **state)
 {
@@ -414,6 +438,7 @@ int main(void)
 		T(test_full_ring),
 		T(test_nothing_to_publish),
 		T(test_events),
+		T(test_notify_nth),
 		T(test_take_over),
 		T(test_take_over_bad_indexes),
 		T(test_xsa_39),
