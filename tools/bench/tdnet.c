@@ -1,33 +1,36 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tdnet: pairs of vifs on one switch, a thread each: the first of a pair sends to
- * the second's address as fast as it goes, the second counts what comes. Prints
- * one JSON object: packets a second of each pair.
+ * tdnet: pairs of vifs on one switch: the first of a pair sends to the second's
+ * address as fast as it goes, the second counts what comes. One thread drives them
+ * all, in turn, so that what is measured is the backend and not a crowd of threads
+ * on one CPU. Prints one JSON object: packets a second of each pair.
  *
  *   tdnet [--time S] [--size BYTES] DOMAIN/VIF DOMAIN/VIF [...]
  */
 #include <errno.h>
 #include <getopt.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "frontends/include/tandem_net.h"
+#include "hv/base/adapt.h"
 #include "tools/bench/client.h"
 
-#define BATCH	  64u
-#define ENDS_MAX  512u
-#define WAIT_US	  100000
-#define ETH_HLEN  14u
-#define ETHERTYPE 0xb588u /* 0x88b5 on the wire: for local experiments */
+#define BATCH	    64u
+#define ENDS_MAX    512u
+#define WAIT_MS	    100
+#define IDLE_ROUNDS 1000 /* without anything to do, before it sleeps */
+#define ETH_HLEN    14u
+#define ETHERTYPE   0xb588u /* 0x88b5 on the wire: for local experiments */
 
 struct end {
 	struct tandem_net *net;
 	struct tandem_net_queue *q;
 	uint8_t head[ETH_HLEN]; /* of the first of a pair */
 	bool sends;
-	pthread_t thread;
 	_Atomic uint64_t received;
 	struct tandem_net_pkt pkts[BATCH];
 };
@@ -68,16 +71,45 @@ static int receive_some(struct end *e)
 	return n;
 }
 
-static void *end_main(void *arg)
+/* Sleeps until one of them can go on. */
+static void sleep_all(struct pollfd *fds)
 {
-	struct end *e = arg;
+	for (unsigned i = 0; i < nr_ends; i++)
+		if (tandem_net_arm(ends[i].q,
+				   ends[i].sends ? TANDEM_NET_TX : TANDEM_NET_RX))
+			return;
+	/* an error is a wake-up like any other */
+	(void)poll(fds, nr_ends, WAIT_MS);
+}
 
-	while (!atomic_load_explicit(&stop, memory_order_relaxed) &&
-	       !tandem_net_error(e->net))
-		if ((e->sends ? send_some(e) : receive_some(e)) <= 0)
-			tandem_net_wait(e->q, e->sends ? TANDEM_NET_TX : TANDEM_NET_RX,
-					WAIT_US);
-	return NULL;
+static void *drive(void *arg)
+{
+	static struct pollfd fds[ENDS_MAX];
+	unsigned idle = 0;
+
+	for (unsigned i = 0; i < nr_ends; i++)
+		fds[i] = (struct pollfd){ .fd = tandem_net_fd(ends[i].q),
+					  .events = POLLIN };
+	while (!atomic_load_explicit(&stop, memory_order_relaxed)) {
+		int n = 0;
+
+		for (unsigned i = 0; i < nr_ends; i++) {
+			struct end *e = &ends[i];
+
+			if (e->sends ? send_some(e) > 0 : receive_some(e) > 0)
+				n++;
+			else if (tandem_net_error(e->net))
+				return arg;
+		}
+		if (n)
+			idle = 0;
+		else if (++idle == IDLE_ROUNDS)
+			sleep_all(fds);
+		else
+			adapt_relax();
+		idle %= IDLE_ROUNDS;
+	}
+	return arg;
 }
 
 static int open_end(struct end *e, const char *name)
@@ -138,17 +170,14 @@ static int measure(double seconds)
 
 static int run(double seconds)
 {
-	unsigned started = 0;
-	int err = 0;
+	pthread_t driver;
+	int err = pthread_create(&driver, NULL, drive, NULL);
 
-	for (; started < nr_ends && !err; started += !err)
-		err = pthread_create(&ends[started].thread, NULL, end_main,
-				     &ends[started]);
-	if (!err)
-		err = measure(seconds);
+	if (err)
+		return err;
+	err = measure(seconds);
 	atomic_store(&stop, true);
-	while (started)
-		pthread_join(ends[--started].thread, NULL);
+	pthread_join(driver, NULL);
 	return err;
 }
 
