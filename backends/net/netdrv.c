@@ -80,6 +80,33 @@ void netbuf_copy(const struct netbuf *b, size_t from, void *data, size_t len)
 	}
 }
 
+void netbuf_scatter(const struct netbuf *b, size_t from, const struct iovec *to)
+{
+	size_t at = 0;
+
+	for (unsigned i = 0; i < b->iovcnt; i++) {
+		const uint8_t *p = b->iov[i].iov_base;
+		size_t left = b->iov[i].iov_len;
+		size_t skip = from < left ? from : left;
+
+		from -= skip;
+		p += skip;
+		left -= skip;
+		while (left) {
+			size_t n = to->iov_len - at < left ? to->iov_len - at : left;
+
+			memcpy((uint8_t *)to->iov_base + at, p, n);
+			p += n;
+			left -= n;
+			at += n;
+			if (at == to->iov_len) {
+				to++;
+				at = 0;
+			}
+		}
+	}
+}
+
 size_t netbuf_iov_bytes(const struct netbuf *b)
 {
 	size_t n = 0;

@@ -91,6 +91,12 @@ struct netdrv { /* first member of a driver's own struct */
 struct netdrv_client {
 	/* recv() may have something, or send() room; on the worker's thread. */
 	void (*ready)(struct netdrv_client *c);
+	/*
+	 * Optional; on the worker's thread, not from within recv(): a packet as
+	 * send() has them that the guest can receive as it is. True: it took it,
+	 * which saves the port a copy. False: recv() gets it when there is room.
+	 */
+	bool (*take)(struct netdrv_client *c, const struct netbuf *b);
 };
 
 struct netdrv_queue { /* first member of a driver's own struct */
@@ -154,6 +160,9 @@ char *netdrv_why(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
  * them from offset `from` (send). The caller knows that they hold as many. */
 void netbuf_fill(struct netbuf *b, const void *data, size_t len);
 void netbuf_copy(const struct netbuf *b, size_t from, void *data, size_t len);
+/* Copies what is behind the first `from` bytes of a packet into n pieces of memory,
+ * which hold as many. */
+void netbuf_scatter(const struct netbuf *b, size_t from, const struct iovec *to);
 /* Room or bytes in all. */
 size_t netbuf_iov_bytes(const struct netbuf *b);
 

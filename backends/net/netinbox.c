@@ -231,6 +231,13 @@ static const struct inbox_desc *inbox_filled(const struct netinbox *box, uint32_
 	return d;
 }
 
+bool netinbox_empty(const struct netinbox *box)
+{
+	/* relaxed: the taker's own word, and a hint of the producers' */
+	return atomic_load_explicit(&box->tail, memory_order_relaxed) ==
+	       atomic_load_explicit(&box->head, memory_order_relaxed);
+}
+
 bool netinbox_peek(const struct netinbox *box, uint32_t nth, struct netbuf *b)
 {
 	const struct inbox_desc *d = inbox_filled(box, nth);

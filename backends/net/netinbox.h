@@ -58,6 +58,8 @@ int netinbox_start(struct netinbox *box, struct worker *w, struct netdrv_client 
 /* What is left is dropped; ready() is not called any more. */
 void netinbox_stop(struct netinbox *box);
 
+/* Is there nothing, not even a packet that is being put? */
+bool netinbox_empty(const struct netinbox *box);
 /* A view of the nth packet that waits (0: the next). It is valid until it is
  * skipped; iov[0] is as netdrv.h wants it for send(). False: there is none. */
 bool netinbox_peek(const struct netinbox *box, uint32_t nth, struct netbuf *b);

@@ -102,6 +102,13 @@ static void netq_port_ready(struct netdrv_client *pc)
 	worker_client_wake(q->worker, &q->client);
 }
 
+static bool netq_port_take(struct netdrv_client *pc, const struct netbuf *b)
+{
+	struct netq *q = (struct netq *)((char *)pc - offsetof(struct netq, port_client));
+
+	return !q->failed && !q->stopping && netq_rx_take(q, b);
+}
+
 /* ----------------------------------------------------------------- events */
 
 static void netq_event(struct worker_op *op, int res, uint32_t flags);
@@ -376,7 +383,8 @@ int netq_new(const struct netq_config *cfg, struct netq **out)
 	q->client = (struct worker_client){ .run = netq_run,
 					    .arm = netq_arm,
 					    .flush = netq_flush };
-	q->port_client.ready = netq_port_ready;
+	q->port_client = (struct netdrv_client){ .ready = netq_port_ready,
+						 .take = netq_port_take };
 	nethash_init(&q->hash);
 	q->cut = !(cfg->port->info.send.tso4 && cfg->port->info.send.tso6);
 	netq_rx_size(q);

@@ -194,6 +194,9 @@ int netq_set_replay(struct netq *q, struct netinbox *box);
 /* A batch each; how many packets or requests were moved, or -EPROTO. */
 int netq_tx_run(struct netq *q);
 int netq_rx_run(struct netq *q);
+/* A packet for the guest from somewhere else on this worker, now. False: there is no
+ * room, nothing has happened. */
+bool netq_rx_take(struct netq *q, const struct netbuf *b);
 /* Unmaps what is taken and not answered, without an answer. */
 void netq_rx_drop(struct netq *q);
 /* The table of pages has changed: what is taken finds its pages anew. */

@@ -213,13 +213,14 @@ static void rx_put_many(struct netq *q, const struct netbuf *b, uint32_t slots)
 		netq_count(q, NETQ_RX_GSO, 1);
 }
 
-static void rx_deliver(struct netq *q, const struct netbuf *b)
+/* hdr: bytes that stand in b's first iovec, and not in the guest's page yet. */
+static void rx_deliver(struct netq *q, const struct netbuf *b, size_t hdr)
 {
 	struct netq_rxreq *r = rx_at(q, q->rx_head);
 
 	if (q->cap)
 		netcap_packet(q->cap, b, CAPRING_TO_GUEST);
-	rx_copy_hdr(r->addr, q->rx_hdr, b->len < NETBUF_HDR ? b->len : NETBUF_HDR);
+	rx_copy_hdr(r->addr, b->iov[0].iov_base, hdr);
 	if (b->len <= NETIF_PAGE_SIZE && !b->meta.gso_type && !b->meta.hash_alg) {
 		if (r->mapped)
 			rx_release(q, r);
@@ -252,7 +253,8 @@ static bool rx_steer(struct netq *q, struct netbuf *b, size_t hdr)
 	uint32_t to;
 
 	if (q->hash.algorithm == XEN_NETIF_CTRL_HASH_ALGORITHM_NONE ||
-	    !nethash_steer(&q->hash, q->rx_hdr, hdr, q->cfg.nr_queues, &to, &b->meta) ||
+	    !nethash_steer(&q->hash, b->iov[0].iov_base, hdr, q->cfg.nr_queues, &to,
+			   &b->meta) ||
 	    !q->cfg.inbox || to == q->cfg.index)
 		return false;
 	trim_iov(b);
@@ -273,10 +275,10 @@ static void rx_packet(struct netq *q, struct netbuf *b, bool own)
 	/* a large segment's extra needs the room that was left for it */
 	if (b->len < NETIF_ETH_HLEN || (b->meta.gso_type && !rx_takes_large(q)))
 		netq_count(q, NETQ_RX_ERRORS, 1);
-	else if (!netguard_wants(q->cfg.guard, q->rx_hdr, hdr))
+	else if (!netguard_wants(q->cfg.guard, b->iov[0].iov_base, hdr))
 		netq_count(q, NETQ_RX_FILTERED, 1);
 	else if (own || !rx_steer(q, b, hdr))
-		rx_deliver(q, b);
+		rx_deliver(q, b, hdr);
 }
 
 /*
@@ -300,6 +302,31 @@ static int rx_next(struct netq *q, struct netbuf *b, bool *own, int n)
 	if (got < 0 && *own)
 		netq_count(q, NETQ_RX_PORT_LOST, 1);
 	return got;
+}
+
+bool netq_rx_take(struct netq *q, const struct netbuf *from)
+{
+	size_t hdr = from->len < NETBUF_HDR ? from->len : NETBUF_HDR;
+	int left = RX_TAKE;
+	struct netbuf b;
+
+	/* a peer that breaks the protocol here does so in its own round, too */
+	if (q->stalled || rx_room(q, &left) <= 0 ||
+	    from->len > (q->rx_need - q->rx_reserve) * NETIF_PAGE_SIZE)
+		return false;
+	q->starving = false;
+	rx_offer(q, &b);
+	b.meta = from->meta;
+	b.len = from->len;
+	if (from->iov[0].iov_len == hdr)
+		b.iov[0].iov_base = from->iov[0].iov_base;
+	else
+		netbuf_copy(from, 0, q->rx_hdr, hdr);
+	b.iov[0].iov_len = hdr;
+	netbuf_scatter(from, hdr, &b.iov[1]);
+	rx_packet(q, &b, false);
+	worker_flush_later(q->worker, &q->client);
+	return true;
 }
 
 /* ------------------------------------------------------------- without room */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From a port into the inboxes of others: which VLAN, who is where, who may
- * see it.
+ * From a port to others, at once or into their inboxes: which VLAN, who is where,
+ * who may see it.
  *
  * Only the first NETBUF_HDR bytes are looked at, which are private. A tag that
  * has to go or come costs a header of its own; the bytes behind it stay where
@@ -20,6 +20,7 @@
 /* A packet on its way, in the two forms in which ports want it. */
 struct frame {
 	struct switch_queue *from;
+	struct worker *worker; /* from's: this thread */
 	const struct netbuf *in;
 	const struct netbuf *form[2]; /* untagged, tagged; NULL: not made yet */
 	uint16_t vlan;
@@ -128,20 +129,29 @@ static uint32_t frame_hash(struct frame *f)
 	return (uint32_t)(h >> 32);
 }
 
-static struct netinbox *frame_box(struct frame *f, struct switch_port *port)
+static struct switch_queue *frame_queue(struct frame *f, struct switch_port *port)
 {
 	uint32_t n = atomic_load_explicit(&port->started, memory_order_relaxed);
 
 	if (n <= 1)
-		return port->queue[0].box;
+		return &port->queue[0];
 	if (!f->hashed) {
 		f->hash = frame_hash(f);
 		f->hashed = true;
 	}
-	return port->queue[f->hash % n].box;
+	return &port->queue[f->hash % n];
 }
 
-/* Into the port's inbox. SWITCH_COUNTS, or why not. */
+/* To the guest at once if this worker serves it, else into the inbox. */
+static bool frame_put(struct frame *f, struct switch_port *port, const struct netbuf *b)
+{
+	struct switch_queue *to = frame_queue(f, port);
+	struct worker *w = atomic_load_explicit(&to->worker, memory_order_relaxed);
+
+	return (w == f->worker && switch_hand_over(to, b)) || !netinbox_put(to->box, b);
+}
+
+/* SWITCH_COUNTS, or why not. */
 static enum switch_count frame_deliver(struct frame *f, struct switch_port *port)
 {
 	int tag = port_form(port, f->vlan);
@@ -159,7 +169,7 @@ static enum switch_count frame_deliver(struct frame *f, struct switch_port *port
 		return SWC_DROP_MTU;
 	if (b->len > NETPORT_MAX)
 		return SWC_DROP_MTU;
-	return netinbox_put(frame_box(f, port), b) ? SWC_DROP_FULL : SWITCH_COUNTS;
+	return frame_put(f, port, b) ? SWITCH_COUNTS : SWC_DROP_FULL;
 }
 
 /* To all that may see it: to be left out is no loss, except for want of room. */
@@ -252,6 +262,7 @@ void switch_forward(struct switch_queue *q, struct netbuf *const *pkts, unsigned
 	struct frame f;
 
 	f.from = q;
+	f.worker = atomic_load_explicit(&q->worker, memory_order_relaxed);
 	switch_enter(q);
 	for (unsigned i = 0; i < n; i++) {
 		bytes += pkts[i]->len;

@@ -72,6 +72,10 @@ struct switch_queue {
 	struct switch_port *port;
 	struct netinbox *box;
 	bool started;
+	/* Who serves it; NULL: nobody. What it was set to, only its own worker
+	 * changes. */
+	_Atomic(struct worker *) worker;
+	struct netdrv_client *client;
 	uint32_t viewed; /* packets of the inbox that are in view */
 	struct switch_cut cut;
 };
@@ -124,6 +128,10 @@ static inline void switch_count(struct switch_queue *q, enum switch_count c, uin
 {
 	netport_add(&q->count[c], n);
 }
+
+/* switch_take.c: a packet for q, whose worker this is, without its inbox. False: it
+ * has to go there. */
+bool switch_hand_over(struct switch_queue *q, const struct netbuf *b);
 
 /* switch_mac.c */
 int switch_mac_init(struct netswitch *sw);

@@ -96,14 +96,28 @@ static void take_copy(struct netbuf *to, const struct netbuf *from)
 	}
 }
 
+/* Nothing of it is looked at that a guest could change meanwhile: what is beyond the
+ * header is copied as it is. */
+bool switch_hand_over(struct switch_queue *q, const struct netbuf *b)
+{
+	if (!q->client->take || q->cut.going || !netinbox_empty(q->box) ||
+	    take_need(&q->port->caps, b) != TAKE_AS_IS || !q->client->take(q->client, b))
+		return false;
+	switch_count(q, SWC_OUT, 1);
+	switch_count(q, SWC_OUT_BYTES, b->len);
+	return true;
+}
+
 int switch_take(struct switch_queue *q, struct netbuf *b)
 {
 	uint8_t hdr[NETBUF_HDR];
 	struct netbuf next;
 	bool fits;
 
-	if (!switch_next(q, &next, hdr))
+	if (!switch_next(q, &next, hdr)) {
+		switch_done(q, 0, 0); /* what was dropped */
 		return 0;
+	}
 	fits = next.len <= netbuf_iov_bytes(b);
 	if (fits)
 		take_copy(b, &next);
@@ -141,6 +155,8 @@ int switch_queue_start(struct switch_port *port, uint32_t index, struct worker *
 	if (err)
 		return err;
 	q->started = true;
+	q->client = client;
+	atomic_store_explicit(&q->worker, w, memory_order_relaxed);
 	q->viewed = 0;
 	q->cut.going = false;
 	atomic_fetch_add_explicit(&port->started, 1, memory_order_relaxed);
@@ -152,5 +168,6 @@ void switch_queue_stop(struct switch_queue *q)
 {
 	atomic_fetch_sub_explicit(&q->port->started, 1, memory_order_relaxed);
 	q->started = false;
+	atomic_store_explicit(&q->worker, NULL, memory_order_relaxed);
 	netinbox_stop(q->box);
 }

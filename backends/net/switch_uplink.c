@@ -185,8 +185,8 @@ int switch_add_uplink(const char *name, struct netdrv *dev, const char *label,
 		.client = { .run = uplink_run, .arm = uplink_arm, .flush = uplink_flush },
 		.worker = w,
 		.dev = dev,
-		.from_dev = { uplink_dev_ready },
-		.from_switch = { uplink_switch_ready },
+		.from_dev = { .ready = uplink_dev_ready },
+		.from_switch = { .ready = uplink_switch_ready },
 	};
 	err = switch_port_add(sw, &p, &up->port, why);
 	if (err)

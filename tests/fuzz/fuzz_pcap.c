@@ -20,7 +20,7 @@ static void ready(struct netdrv_client *c)
 
 static void replay(struct netdrv *dev, struct worker *w, size_t room)
 {
-	struct netdrv_client client = { ready };
+	struct netdrv_client client = { .ready = ready };
 	struct netdrv_queue *q;
 	uint8_t *mem = malloc(room); /* the exact size: ASan sees each byte beyond */
 	struct netbuf b = { .iovcnt = 2,
