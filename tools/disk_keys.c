@@ -34,17 +34,17 @@ int disk_size_parse(const char *s, uint64_t *bytes)
 
 static int set_backend(struct disk_scan *s, const char *value)
 {
-	return disk_set_string(s, "backend", &s->d->backend, value);
+	return spec_set_string(&s->scan, "backend", &s->d->backend, value);
 }
 
 static int set_vdev(struct disk_scan *s, const char *value)
 {
-	return disk_set_string(s, "vdev", &s->d->vdev, value);
+	return spec_set_string(&s->scan, "vdev", &s->d->vdev, value);
 }
 
 static int set_script(struct disk_scan *s, const char *value)
 {
-	return disk_set_string(s, "script", &s->d->script, value);
+	return spec_set_string(&s->scan, "script", &s->d->script, value);
 }
 
 static int set_specification(struct disk_scan *s, const char *value)
@@ -52,17 +52,17 @@ static int set_specification(struct disk_scan *s, const char *value)
 	if (!strcmp(value, "xen"))
 		return 0;
 	if (!strcmp(value, "virtio"))
-		return disk_why(s, -ENOTSUP,
+		return spec_why(&s->scan, -ENOTSUP,
 				"not supported: specification=virtio; xen is what there "
 				"is");
-	return disk_why(s, -EINVAL,
+	return spec_why(&s->scan, -EINVAL,
 			"specification '%.80s' is unknown: xen would be right", value);
 }
 
 /* A ';' stands for ',', which would end the parameter. */
 static int set_options(struct disk_scan *s, const char *value)
 {
-	int err = disk_set_string(s, "options", &s->d->options, value);
+	int err = spec_set_string(&s->scan, "options", &s->d->options, value);
 
 	for (char *p = err ? NULL : s->d->options; p && *p; p++)
 		if (*p == ';')
@@ -76,12 +76,12 @@ static int set_number(struct disk_scan *s, const char *key, const char *value,
 	uint64_t v;
 
 	if (disk_size_parse(value, &v) || v == 0 || v > max)
-		return disk_why(s, -EINVAL,
+		return spec_why(&s->scan, -EINVAL,
 				"%s '%.80s' is no number from 1 to %llu (K, M, G may "
 				"follow)",
 				key, value, (unsigned long long)max);
 	if (*field && *field != v)
-		return disk_why(s, -EINVAL, "%s given twice: %llu and %llu", key,
+		return spec_why(&s->scan, -EINVAL, "%s given twice: %llu and %llu", key,
 				(unsigned long long)*field, (unsigned long long)v);
 	*field = v;
 	return 0;
@@ -111,7 +111,7 @@ static int set_direct(struct disk_scan *s, const char *value)
 	bool on = !strcmp(value, "on");
 
 	if (!on && strcmp(value, "off"))
-		return disk_why(s, -EINVAL,
+		return spec_why(&s->scan, -EINVAL,
 				"direct '%.80s' is unknown: on or off would be right",
 				value);
 	return disk_set_tristate(s, "direct", &s->d->direct, on ? DISK_YES : DISK_NO,
@@ -123,12 +123,12 @@ static int set_sector_size(struct disk_scan *s, const char *value)
 	uint32_t v = !strcmp(value, "512") ? 512 : !strcmp(value, "4096") ? 4096 : 0;
 
 	if (!v)
-		return disk_why(s, -EINVAL,
+		return spec_why(&s->scan, -EINVAL,
 				"sector-size '%.80s' is not possible: 512 or 4096 would "
 				"be right",
 				value);
 	if (s->d->sector_size && s->d->sector_size != v)
-		return disk_why(s, -EINVAL, "sector-size given twice: %u and %u",
+		return spec_why(&s->scan, -EINVAL, "sector-size given twice: %u and %u",
 				s->d->sector_size, v);
 	s->d->sector_size = v;
 	return 0;
@@ -168,10 +168,10 @@ int disk_set_key(struct disk_scan *s, const char *key, const char *value)
 		if (strcmp(key, keys[i].name))
 			continue;
 		if (!keys[i].set)
-			return disk_why(s, -ENOTSUP, "not supported: %s", key);
+			return spec_why(&s->scan, -ENOTSUP, "not supported: %s", key);
 		return keys[i].set(s, value);
 	}
-	return disk_why(s, -EINVAL,
+	return spec_why(&s->scan, -EINVAL,
 			"unknown key '%.80s' with value '%.80s': a target that contains "
 			"'=' or ',' goes last, as target=",
 			key, value);
@@ -194,7 +194,7 @@ bool disk_set_flag(struct disk_scan *s, const char *word)
 					*word == 't' ? DISK_YES : DISK_NO, "trusted",
 					"untrusted");
 	else if (!strcmp(word, "colo") || !strcmp(word, "no-colo"))
-		(void)disk_why(s, -ENOTSUP, "not supported: %s", word);
+		(void)spec_why(&s->scan, -ENOTSUP, "not supported: %s", word);
 	else
 		return false;
 	return true;
@@ -208,17 +208,17 @@ static int choose_driver(struct disk_scan *s)
 
 	if (t == DISK_BACKEND_TAP || t == DISK_BACKEND_QDISK ||
 	    t == DISK_BACKEND_STANDALONE)
-		return disk_why(s, -ENOTSUP,
+		return spec_why(&s->scan, -ENOTSUP,
 				"not supported: backendtype=%s; phy, uring, aio, null, "
 				"ram, zstd and fault are",
 				disk_backendtype_name(t));
 	if (d->format == DISK_FORMAT_EMPTY)
-		return disk_why(s, -ENOTSUP,
+		return spec_why(&s->scan, -ENOTSUP,
 				"not supported: a CD-ROM drive without a disc; give the "
 				"image as target=");
 	if (d->format != DISK_FORMAT_RAW && d->format != DISK_FORMAT_ZSTD)
-		return disk_why(
-			s, -ENOTSUP,
+		return spec_why(
+			&s->scan, -ENOTSUP,
 			"not supported: format=%s; raw and zstd are, and qemu-img "
 			"converts",
 			disk_format_name(d->format));
@@ -228,16 +228,16 @@ static int choose_driver(struct disk_scan *s)
 		d->driver = disk_backendtype_name(t);
 	if (d->format == DISK_FORMAT_ZSTD && strcmp(d->driver, "zstd") &&
 	    t != DISK_BACKEND_FAULT)
-		return disk_why(
-			s, -EINVAL,
+		return spec_why(
+			&s->scan, -EINVAL,
 			"backendtype=%s reads no format=zstd: zstd would be right",
 			disk_backendtype_name(t));
 	if (t == DISK_BACKEND_PHY && d->format == DISK_FORMAT_ZSTD)
-		return disk_why(s, -EINVAL,
+		return spec_why(&s->scan, -EINVAL,
 				"backendtype=phy reads format=raw only: leave it out for "
 				"format=zstd");
 	if (t == DISK_BACKEND_ZSTD && d->format == DISK_FORMAT_RAW)
-		return disk_why(s, -EINVAL,
+		return spec_why(&s->scan, -EINVAL,
 				"backendtype=zstd reads no format=raw: format=zstd would "
 				"be right");
 	return 0;
@@ -252,8 +252,8 @@ static int check_target(struct disk_scan *s)
 	if (d->backendtype == DISK_BACKEND_NULL || d->backendtype == DISK_BACKEND_RAM) {
 		if (!disk_size_parse(d->target, &size) && size >= 4096 && !(size % 4096))
 			return 0;
-		return disk_why(
-			s, -EINVAL,
+		return spec_why(
+			&s->scan, -EINVAL,
 			"target '%.80s' is no size for backendtype=%s: a multiple "
 			"of 4096 such as target=64M would be right",
 			d->target, disk_backendtype_name(d->backendtype));
@@ -261,13 +261,13 @@ static int check_target(struct disk_scan *s)
 	if (*d->target == '/' || d->backendtype == DISK_BACKEND_FAULT)
 		return 0;
 	if (!strncmp(d->target, "./", 2) || !strncmp(d->target, "../", 3))
-		return disk_why(s, -EINVAL,
+		return spec_why(&s->scan, -EINVAL,
 				"target '%.80s' is relative: the backend has another "
 				"directory, give the whole path",
 				d->target);
 	/* xl-disk-configuration(5): "/dev will be prepended" */
 	if (asprintf(&path, "/dev/%s", d->target) < 0)
-		return s->err = -ENOMEM;
+		return s->scan.err = -ENOMEM;
 	free(d->target);
 	d->target = path;
 	return 0;
@@ -275,23 +275,25 @@ static int check_target(struct disk_scan *s)
 
 int disk_spec_check(struct disk_spec *d, char **why)
 {
-	struct disk_scan s = { .d = d, .why = why };
+	struct disk_scan s = { .scan = { .why = why }, .d = d };
 
 	*why = NULL;
 	if (d->script)
-		return disk_why(&s, -ENOTSUP, "not supported: script=%.80s", d->script);
+		return spec_why(&s.scan, -ENOTSUP, "not supported: script=%.80s",
+				d->script);
 	if (disk_vdev_parse(d->vdev, &d->devid))
-		return disk_why(
-			&s, -EINVAL,
+		return spec_why(
+			&s.scan, -EINVAL,
 			"vdev '%.80s' is no virtual device: xvda to xvdzz, hda to "
 			"hdd, sda to sdp, with a partition number or without, or "
 			"d0p0 would be right",
 			d->vdev);
 	if (choose_driver(&s) || check_target(&s))
-		return s.err;
+		return s.scan.err;
 	if (d->direct_io_safe && d->direct == DISK_NO)
-		return disk_why(&s, -EINVAL, "direct-io-safe and direct=off contradict");
+		return spec_why(&s.scan, -EINVAL,
+				"direct-io-safe and direct=off contradict");
 	if (d->burst_ms && !d->iops && !d->bps)
-		return disk_why(&s, -EINVAL, "burst is given without iops= or bps=");
+		return spec_why(&s.scan, -EINVAL, "burst is given without iops= or bps=");
 	return 0;
 }

@@ -3,7 +3,6 @@
 #include "tools/disk_spec.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,48 +61,17 @@ const char *disk_backendtype_name(enum disk_backendtype t)
 	return enum_name(backendtypes, (int)t);
 }
 
-int disk_why(struct disk_scan *s, int err, const char *fmt, ...)
-{
-	va_list ap;
-
-	if (s->err)
-		return s->err;
-	s->err = err;
-	va_start(ap, fmt);
-	if (vasprintf(s->why, fmt, ap) < 0) {
-		*s->why = NULL;
-		s->err = -ENOMEM;
-	}
-	va_end(ap);
-	return s->err;
-}
-
-int disk_set_string(struct disk_scan *s, const char *key, char **field, const char *value)
-{
-	char *copy;
-
-	if (*field && **field)
-		return disk_why(s, -EINVAL, "%s given twice: '%.80s' and '%.80s'", key,
-				*field, value);
-	copy = strdup(value);
-	if (!copy)
-		return s->err = -ENOMEM;
-	free(*field); /* an empty value may be given again */
-	*field = copy;
-	return 0;
-}
-
 int disk_set_format(struct disk_scan *s, const char *value)
 {
 	int f = *value ? enum_find(formats, value) : DISK_FORMAT_RAW;
 	int was = (int)s->d->format;
 
 	if (!f)
-		return disk_why(s, -EINVAL,
+		return spec_why(&s->scan, -EINVAL,
 				"format '%.80s' is unknown: raw or zstd would be right",
 				value);
 	if (was && was != f)
-		return disk_why(s, -EINVAL, "format given twice: %s and %s",
+		return spec_why(&s->scan, -EINVAL, "format given twice: %s and %s",
 				enum_name(formats, was), enum_name(formats, f));
 	s->d->format = (enum disk_format)f;
 	return 0;
@@ -114,12 +82,12 @@ int disk_set_backendtype(struct disk_scan *s, const char *value)
 	int t = enum_find(backendtypes, value), was = (int)s->d->backendtype;
 
 	if (!t)
-		return disk_why(s, -EINVAL,
+		return spec_why(&s->scan, -EINVAL,
 				"backendtype '%.80s' is unknown: phy, uring, aio, null, "
 				"ram, zstd or fault would be right",
 				value);
 	if (was && was != t)
-		return disk_why(s, -EINVAL, "backendtype given twice: %s and %s",
+		return spec_why(&s->scan, -EINVAL, "backendtype given twice: %s and %s",
 				enum_name(backendtypes, was), enum_name(backendtypes, t));
 	s->d->backendtype = (enum disk_backendtype)t;
 	return 0;
@@ -132,14 +100,14 @@ int disk_set_access(struct disk_scan *s, const char *value)
 	if (!*value && s->access != DISK_NO) /* the default */
 		return 0;
 	if (!*value)
-		return disk_why(s, -EINVAL, "access given twice: ro and empty");
+		return spec_why(&s->scan, -EINVAL, "access given twice: ro and empty");
 	if (!strcmp(value, "r") || !strcmp(value, "ro"))
 		rw = DISK_NO;
 	else if (!strcmp(value, "w") || !strcmp(value, "rw"))
 		rw = DISK_YES;
 	else
-		return disk_why(
-			s, -EINVAL,
+		return spec_why(
+			&s->scan, -EINVAL,
 			"access '%.80s' is unknown: r, ro, w or rw would be right",
 			value);
 	return disk_set_tristate(s, "access", &s->access, rw, "rw", "ro");
@@ -149,7 +117,7 @@ int disk_set_tristate(struct disk_scan *s, const char *key, enum disk_tristate *
 		      enum disk_tristate value, const char *yes, const char *no)
 {
 	if (*field != DISK_UNSET && *field != value)
-		return disk_why(s, -EINVAL, "%s given twice: %s and %s", key,
+		return spec_why(&s->scan, -EINVAL, "%s given twice: %s and %s", key,
 				*field == DISK_YES ? yes : no,
 				value == DISK_YES ? yes : no);
 	*field = value;
@@ -165,8 +133,8 @@ int disk_set_devtype(struct disk_scan *s, const char *value)
 	else if (!strcmp(value, "disk"))
 		cd = DISK_NO;
 	else
-		return disk_why(
-			s, -EINVAL,
+		return spec_why(
+			&s->scan, -EINVAL,
 			"devtype '%.80s' is unknown: disk or cdrom would be right",
 			value);
 	return disk_set_tristate(s, "devtype", &s->cdrom, cd, "cdrom", "disk");
@@ -182,7 +150,7 @@ static int take_vdev_devtype(struct disk_scan *s, char *token, bool *taken)
 	if (!colon)
 		return 0;
 	*colon++ = '\0';
-	err = disk_set_string(s, "vdev", &s->d->vdev, token);
+	err = spec_set_string(&s->scan, "vdev", &s->d->vdev, token);
 	return err ? err : disk_set_devtype(s, colon);
 }
 
@@ -193,7 +161,7 @@ static int take_positional(struct disk_scan *s, char *token)
 	int err;
 
 	if (!d->target)
-		return disk_set_string(s, "target", &d->target, token);
+		return spec_set_string(&s->scan, "target", &d->target, token);
 	if (!s->prefixed && d->format == DISK_FORMAT_UNKNOWN) {
 		if (*d->target)
 			return disk_set_format(s, token);
@@ -206,13 +174,13 @@ static int take_positional(struct disk_scan *s, char *token)
 		err = take_vdev_devtype(s, token, &taken);
 		if (err || taken)
 			return err;
-		return disk_set_string(s, "vdev", &d->vdev, token);
+		return spec_set_string(&s->scan, "vdev", &d->vdev, token);
 	}
 	if (!s->access_taken) {
 		s->access_taken = true;
 		return disk_set_access(s, token);
 	}
-	return disk_why(s, -EINVAL,
+	return spec_why(&s->scan, -EINVAL,
 			"'%.80s' is one too many: target,format,vdev,access are all "
 			"given",
 			token);
@@ -227,7 +195,7 @@ static int take_prefix(struct disk_scan *s, const char *prefix)
 	char script[32];
 
 	if (s->d->target)
-		return disk_why(s, -EINVAL,
+		return spec_why(&s->scan, -EINVAL,
 				"prefix '%.80s:' stands behind the target: it belongs "
 				"before it",
 				prefix);
@@ -241,9 +209,9 @@ static int take_prefix(struct disk_scan *s, const char *prefix)
 	for (size_t i = 0; i < sizeof(scripts) / sizeof(*scripts); i++)
 		if (!strcmp(prefix, scripts[i])) {
 			snprintf(script, sizeof(script), "block-%s", prefix);
-			return disk_set_string(s, "script", &s->d->script, script);
+			return spec_set_string(&s->scan, "script", &s->d->script, script);
 		}
-	return disk_why(s, -EINVAL,
+	return spec_why(&s->scan, -EINVAL,
 			"prefix '%.80s:' is unknown: give the format as format=, or "
 			"the target as target=",
 			prefix);
@@ -273,18 +241,6 @@ static size_t prefix_len(const char *p)
 	return (*p >= 'a' && *p <= 'z') || (*p >= '0' && *p <= '9') ? 0 : n + 1;
 }
 
-/* Values end up in xenstore, on terminals and in log lines. */
-static int check_printable(struct disk_scan *s, const char *token)
-{
-	for (const char *c = token; *c; c++)
-		if ((unsigned char)*c < 0x20 || *c == 0x7f)
-			return disk_why(s, -EINVAL,
-					"the disk string contains a control character "
-					"(0x%02x, byte %zu of a parameter)",
-					(unsigned char)*c, (size_t)(c - token) + 1);
-	return 0;
-}
-
 /*
  * target= swallows the rest, as in xl, but for one comma at its end; and, which
  * is ours, for a `,backend=NAME` there: no path ends so, and people write it.
@@ -302,9 +258,9 @@ static int take_target(struct disk_scan *s, char *rest)
 	if (backend && !strpbrk(backend + sizeof(key) - 1, ",/")) {
 		*backend = '\0';
 		if (disk_set_key(s, "backend", backend + sizeof(key) - 1))
-			return s->err;
+			return s->scan.err;
 	}
-	return disk_set_string(s, "target", &s->d->target, rest);
+	return spec_set_string(&s->scan, "target", &s->d->target, rest);
 }
 
 /* The parameter that starts at *p; moves *p behind it and its comma. */
@@ -320,39 +276,36 @@ static int take_parameter(struct disk_scan *s, char **p)
 	}
 	if (!strncmp(token, "target=", 7)) {
 		*p = token + strlen(token);
-		return check_printable(s, token) ? s->err : take_target(s, token + 7);
+		return spec_check_printable(&s->scan, token) ? s->scan.err
+							     : take_target(s, token + 7);
 	}
 	comma = strchr(token, ',');
 	if (comma)
 		*comma = '\0';
 	*p = comma ? comma + 1 : token + strlen(token);
-	if (check_printable(s, token))
-		return s->err;
+	if (spec_check_printable(&s->scan, token))
+		return s->scan.err;
 	equals = strchr(token, '=');
 	if (equals) {
 		*equals = '\0';
 		return disk_set_key(s, token, equals + 1);
 	}
 	if (disk_set_flag(s, token))
-		return s->err;
+		return s->scan.err;
 	return take_positional(s, token);
 }
 
-static int scan_string(struct disk_scan *s, char *text)
+static void take_string(struct spec_scan *scan, char *text)
 {
+	struct disk_scan *s = (struct disk_scan *)scan;
 	char *p = text;
 
-	if (strlen(text) > DISK_SPEC_MAX)
-		return disk_why(s, -EINVAL, "the disk string is longer than %d bytes",
-				DISK_SPEC_MAX);
-	while (!s->err) {
-		while (*p == ' ' || *p == '\t' || *p == '\n')
-			p++;
+	while (!scan->err) {
+		p += strspn(p, " \t\n");
 		if (!*p)
 			break;
-		(void)take_parameter(s, &p); /* its error is in s->err */
+		(void)take_parameter(s, &p); /* its error is in scan->err */
 	}
-	return s->err;
 }
 
 static int scan_end(struct disk_scan *s)
@@ -371,10 +324,10 @@ static int scan_end(struct disk_scan *s)
 			d->format = DISK_FORMAT_EMPTY;
 	}
 	if (!d->vdev || !*d->vdev)
-		return disk_why(s, -EINVAL,
+		return spec_why(&s->scan, -EINVAL,
 				"vdev is missing: for example vdev=xvda would be right");
 	if (!d->cdrom && (!d->target || !*d->target))
-		return disk_why(s, -EINVAL,
+		return spec_why(&s->scan, -EINVAL,
 				"target is missing: for example target=/path/to/image "
 				"would be right");
 	return 0;
@@ -382,25 +335,14 @@ static int scan_end(struct disk_scan *s)
 
 int disk_spec_scan(int n, const char *const *strings, struct disk_spec *d, char **why)
 {
-	struct disk_scan s = { .d = d, .why = why };
+	struct disk_scan s = { .scan = { "disk string", DISK_SPEC_MAX, why, 0 }, .d = d };
 
 	memset(d, 0, sizeof(*d));
 	d->devid = DISK_DEVID_NONE;
 	*why = NULL;
-	for (int i = 0; i < n && !s.err; i++) {
-		char *text = strdup(strings[i]);
-
-		if (!text)
-			s.err = -ENOMEM;
-		else
-			(void)scan_string(&s, text); /* its error is in s.err */
-		free(text);
-	}
-	if (!s.err)
-		(void)scan_end(&s);
-	if (s.err)
+	if (spec_each(&s.scan, n, strings, take_string) || scan_end(&s))
 		disk_spec_clear(d);
-	return s.err;
+	return s.scan.err;
 }
 
 void disk_spec_clear(struct disk_spec *d)

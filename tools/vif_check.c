@@ -20,10 +20,10 @@ static int check_name(struct vif_scan *s, const char *key, const char *value)
 {
 	if (!value || name_ok(value))
 		return 0;
-	return vif_why(s, -EINVAL,
-		       "%s '%.80s' is no name of an interface: 1 to 15 letters, digits "
-		       "and the like, such as xenbr0, would be right",
-		       key, value);
+	return spec_why(&s->scan, -EINVAL,
+			"%s '%.80s' is no name of an interface: 1 to 15 letters, digits "
+			"and the like, such as xenbr0, would be right",
+			key, value);
 }
 
 /* "192.0.2.1", "192.0.2.0/24", "2001:db8::1". Changes its argument. */
@@ -60,19 +60,19 @@ static int check_ip(struct vif_scan *s)
 	if (!s->v->ip)
 		return 0;
 	if (!copy)
-		return s->err = -ENOMEM;
+		return s->scan.err = -ENOMEM;
 	for (char *a = strtok_r(copy, " ", &save); a; a = strtok_r(NULL, " ", &save)) {
 		good = address_ok(a);
 		if (!good)
 			break;
 	}
 	if (!good)
-		(void)vif_why(s, -EINVAL,
-			      "ip '%.80s' is no address: 192.0.2.1 or 2001:db8::1, "
-			      "several with blanks between them, would be right",
-			      s->v->ip);
+		(void)spec_why(&s->scan, -EINVAL,
+			       "ip '%.80s' is no address: 192.0.2.1 or 2001:db8::1, "
+			       "several with blanks between them, would be right",
+			       s->v->ip);
 	free(copy);
-	return s->err;
+	return s->scan.err;
 }
 
 /* The bridge is joined by the backend itself: that is vif-bridge's whole work. */
@@ -83,10 +83,11 @@ static int check_script(struct vif_scan *s)
 
 	if (!script || !strcmp(slash ? slash + 1 : script, "vif-bridge"))
 		return 0;
-	return vif_why(s, -ENOTSUP,
-		       "not supported: script=%.80s; vif-bridge is what the backend does "
-		       "itself, or port= says where packets go",
-		       script);
+	return spec_why(
+		&s->scan, -ENOTSUP,
+		"not supported: script=%.80s; vif-bridge is what the backend does "
+		"itself, or port= says where packets go",
+		script);
 }
 
 /* ---------------------------------------------------------------------- port */
@@ -148,7 +149,7 @@ static int split_port(struct vif_scan *s)
 		v->port_options = strdup(options + 1);
 	if (!v->port_driver || (len && !v->port_target) ||
 	    (options && options[1] && !v->port_options))
-		return s->err = -ENOMEM;
+		return s->scan.err = -ENOMEM;
 	convert_options(v->port_options);
 	return 0;
 }
@@ -160,12 +161,13 @@ static int check_switch(struct vif_scan *s)
 
 	if (v->bridge && !v->port_target) {
 		v->port_target = strdup(v->bridge);
-		return v->port_target ? 0 : (s->err = -ENOMEM);
+		return v->port_target ? 0 : (s->scan.err = -ENOMEM);
 	}
 	if (v->bridge && strcmp(v->bridge, v->port_target))
-		return vif_why(s, -EINVAL,
-			       "bridge=%.80s and port=%.80s contradict: give one of them",
-			       v->bridge, v->port);
+		return spec_why(
+			&s->scan, -EINVAL,
+			"bridge=%.80s and port=%.80s contradict: give one of them",
+			v->bridge, v->port);
 	return 0;
 }
 
@@ -175,29 +177,31 @@ static int check_port(struct vif_scan *s)
 	const struct port_kind *k;
 
 	if (split_port(s))
-		return s->err;
+		return s->scan.err;
 	k = find_port(v->port_driver);
 	if (!k)
-		return vif_why(s, -EINVAL,
-			       "port '%.80s' is unknown: tap, switch, packet, xdp, pcap, "
-			       "gen, sink or fault would be right",
-			       v->port);
+		return spec_why(
+			&s->scan, -EINVAL,
+			"port '%.80s' is unknown: tap, switch, packet, xdp, pcap, "
+			"gen, sink or fault would be right",
+			v->port);
 	if (v->bridge && !k->bridge)
-		return vif_why(s, -EINVAL,
-			       "bridge=%.80s and port=%.80s contradict: give one of them",
-			       v->bridge, v->port);
+		return spec_why(
+			&s->scan, -EINVAL,
+			"bridge=%.80s and port=%.80s contradict: give one of them",
+			v->bridge, v->port);
 	if (!strcmp(k->name, "switch") && check_switch(s))
-		return s->err;
+		return s->scan.err;
 	if (k->target == TARGET_NONE && v->port_target)
-		return vif_why(s, -EINVAL, "port '%.80s': %s has no target: %s", v->port,
-			       k->name, k->example);
+		return spec_why(&s->scan, -EINVAL, "port '%.80s': %s has no target: %s",
+				v->port, k->name, k->example);
 	if (k->target == TARGET_MUST && !v->port_target)
-		return vif_why(s, -EINVAL,
-			       "port '%.80s' names no target: port=%s:%s would be right",
-			       v->port, k->name, k->example);
+		return spec_why(&s->scan, -EINVAL,
+				"port '%.80s' names no target: port=%s:%s would be right",
+				v->port, k->name, k->example);
 	if (!strcmp(k->name, "pcap") && v->port_target && *v->port_target != '/')
-		return vif_why(
-			s, -EINVAL,
+		return spec_why(
+			&s->scan, -EINVAL,
 			"port '%.80s' has a relative path: the backend has another "
 			"directory, give the whole path",
 			v->port);
@@ -206,15 +210,15 @@ static int check_port(struct vif_scan *s)
 
 int vif_spec_check(struct vif_spec *v, char **why)
 {
-	struct vif_scan s = { .v = v, .why = why };
+	struct vif_scan s = { .scan = { .why = why }, .v = v };
 
 	*why = NULL;
 	if (v->type == VIF_TYPE_IOEMU)
-		return vif_why(&s, -ENOTSUP, "not supported: type=ioemu; vif is");
+		return spec_why(&s.scan, -ENOTSUP, "not supported: type=ioemu; vif is");
 	if (check_name(&s, "bridge", v->bridge) ||
 	    check_name(&s, "gatewaydev", v->gatewaydev) ||
 	    check_name(&s, "vifname", v->vifname) || check_ip(&s) || check_script(&s))
-		return s.err;
+		return s.scan.err;
 	if (v->port)
 		return check_port(&s);
 	if (!v->bridge)

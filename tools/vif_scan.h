@@ -3,16 +3,12 @@
 #ifndef TANDEM_TOOLS_VIF_SCAN_H
 #define TANDEM_TOOLS_VIF_SCAN_H
 
+#include "tools/spec_scan.h"
 #include "tools/vif_spec.h"
 
 struct vif_scan {
+	struct spec_scan scan; /* first */
 	struct vif_spec *v;
-	char **why;
-	int err; /* the first error; *why goes with it */
 };
-
-/* Keeps the first error and its line. Returns s->err. */
-int vif_why(struct vif_scan *s, int err, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
 
 #endif

@@ -4,28 +4,11 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tools/vif_scan.h"
-
-int vif_why(struct vif_scan *s, int err, const char *fmt, ...)
-{
-	va_list ap;
-
-	if (s->err)
-		return s->err;
-	s->err = err;
-	va_start(ap, fmt);
-	if (vasprintf(s->why, fmt, ap) < 0) {
-		*s->why = NULL;
-		s->err = -ENOMEM;
-	}
-	va_end(ap);
-	return s->err;
-}
 
 /* ------------------------------------------------------------------- setters */
 
@@ -46,14 +29,11 @@ static int set_string(struct vif_scan *s, const struct vif_key *k, const char *v
 	char **field = field_of(s, k);
 
 	if (!*value)
-		return vif_why(s, -EINVAL, "%s is empty: give a value or leave it out",
-			       k->name);
-	if (*field && strcmp(*field, value))
-		return vif_why(s, -EINVAL, "%s given twice: '%.80s' and '%.80s'", k->name,
-			       *field, value);
-	if (!*field)
-		*field = strdup(value);
-	return *field ? 0 : (s->err = -ENOMEM);
+		return spec_why(&s->scan, -EINVAL,
+				"%s is empty: give a value or leave it out", k->name);
+	if (*field && !strcmp(*field, value))
+		return 0;
+	return spec_set_string(&s->scan, k->name, field, value);
 }
 
 static int set_number(struct vif_scan *s, const struct vif_key *k, const char *value)
@@ -66,11 +46,12 @@ static int set_number(struct vif_scan *s, const struct vif_key *k, const char *v
 	while (*p >= '0' && *p <= '9' && v <= k->max)
 		v = v * 10 + (uint64_t)(*p++ - '0');
 	if (p == value || *p || v < k->min || v > k->max)
-		return vif_why(s, -EINVAL, "%s '%.80s' is no number from %u to %u",
-			       k->name, value, k->min, k->max);
+		return spec_why(&s->scan, -EINVAL,
+				"%s '%.80s' is no number from %u to %u", k->name, value,
+				k->min, k->max);
 	if (*field != unset && *field != v)
-		return vif_why(s, -EINVAL, "%s given twice: %u and %u", k->name, *field,
-			       (unsigned)v);
+		return spec_why(&s->scan, -EINVAL, "%s given twice: %u and %u", k->name,
+				*field, (unsigned)v);
 	*field = (uint32_t)v;
 	return 0;
 }
@@ -80,11 +61,12 @@ static int set_bool(struct vif_scan *s, const struct vif_key *k, const char *val
 	enum vif_tristate *field = field_of(s, k), v;
 
 	if (strcmp(value, "0") && strcmp(value, "1"))
-		return vif_why(s, -EINVAL, "%s '%.80s' is unknown: 0 or 1 would be right",
-			       k->name, value);
+		return spec_why(&s->scan, -EINVAL,
+				"%s '%.80s' is unknown: 0 or 1 would be right", k->name,
+				value);
 	v = *value == '1' ? VIF_YES : VIF_NO;
 	if (*field != VIF_UNSET && *field != v)
-		return vif_why(s, -EINVAL, "%s given twice: 0 and 1", k->name);
+		return spec_why(&s->scan, -EINVAL, "%s given twice: 0 and 1", k->name);
 	*field = v;
 	return 0;
 }
@@ -97,23 +79,23 @@ static int set_mac(struct vif_scan *s, const struct vif_key *k, const char *valu
 
 	(void)k;
 	if (vif_mac_parse(value, mac))
-		return vif_why(s, -EINVAL,
-			       "mac '%.80s' is no MAC address: six pairs of hexadecimal "
-			       "digits with colons, such as 00:16:3e:01:02:03, would be "
-			       "right",
-			       value);
+		return spec_why(&s->scan, -EINVAL,
+				"mac '%.80s' is no MAC address: six pairs of hexadecimal "
+				"digits with colons, such as 00:16:3e:01:02:03, would be "
+				"right",
+				value);
 	if (mac[0] & 1)
-		return vif_why(s, -EINVAL,
-			       "mac '%.80s' is a multicast address: an even first byte, "
-			       "such as in 00:16:3e:01:02:03, would be right",
-			       value);
+		return spec_why(&s->scan, -EINVAL,
+				"mac '%.80s' is a multicast address: an even first byte, "
+				"such as in 00:16:3e:01:02:03, would be right",
+				value);
 	if (!memcmp(mac, zero, 6))
-		return vif_why(s, -EINVAL,
-			       "mac '%.80s' is nobody's: leave it out to have one made",
-			       value);
+		return spec_why(&s->scan, -EINVAL,
+				"mac '%.80s' is nobody's: leave it out to have one made",
+				value);
 	if (s->v->has_mac && memcmp(mac, s->v->mac, 6))
-		return vif_why(s, -EINVAL, "mac given twice: %s and %s",
-			       vif_mac_text(s->v->mac, was), vif_mac_text(mac, text));
+		return spec_why(&s->scan, -EINVAL, "mac given twice: %s and %s",
+				vif_mac_text(s->v->mac, was), vif_mac_text(mac, text));
 	memcpy(s->v->mac, mac, 6);
 	s->v->has_mac = true;
 	return 0;
@@ -127,10 +109,10 @@ static int set_type(struct vif_scan *s, const struct vif_key *k, const char *val
 
 	(void)k;
 	if (t == VIF_TYPE_UNSET)
-		return vif_why(s, -EINVAL, "type '%.80s' is unknown: vif would be right",
-			       value);
+		return spec_why(&s->scan, -EINVAL,
+				"type '%.80s' is unknown: vif would be right", value);
 	if (s->v->type != VIF_TYPE_UNSET && s->v->type != t)
-		return vif_why(s, -EINVAL, "type given twice: vif and ioemu");
+		return spec_why(&s->scan, -EINVAL, "type given twice: vif and ioemu");
 	s->v->type = t;
 	return 0;
 }
@@ -142,13 +124,13 @@ static int set_rate(struct vif_scan *s, const struct vif_key *k, const char *val
 
 	(void)k;
 	if (err)
-		return vif_why(s, -EINVAL, "rate '%.80s' is %s: " VIF_RATE_WANT, value,
-			       err == -ERANGE ? "too large" : "no rate");
+		return spec_why(&s->scan, -EINVAL, "rate '%.80s' is %s: " VIF_RATE_WANT,
+				value, err == -ERANGE ? "too large" : "no rate");
 	if (was->usec && (was->usec != r.usec || was->bytes != r.bytes))
-		return vif_why(s, -EINVAL,
-			       "rate given twice, not the same: '%.80s' is "
-			       "the second",
-			       value);
+		return spec_why(&s->scan, -EINVAL,
+				"rate given twice, not the same: '%.80s' is "
+				"the second",
+				value);
 	*was = r;
 	return 0;
 }
@@ -213,34 +195,22 @@ static int set_key(struct vif_scan *s, const char *name, const char *value)
 	const struct vif_key *k = find_key(name);
 
 	if ((k && !k->set) || !strncmp(name, "colo_", 5))
-		return vif_why(s, -ENOTSUP, "not supported: %.80s", name);
+		return spec_why(&s->scan, -ENOTSUP, "not supported: %.80s", name);
 	if (!k)
-		return vif_why(s, -EINVAL,
-			       "unknown key '%.80s' with value '%.80s': mac, bridge, "
-			       "backend, rate, port and others would be right, see "
-			       "tandem-network(5)",
-			       name, value);
+		return spec_why(&s->scan, -EINVAL,
+				"unknown key '%.80s' with value '%.80s': mac, bridge, "
+				"backend, rate, port and others would be right, see "
+				"tandem-network(5)",
+				name, value);
 	return k->set(s, k, value);
-}
-
-/* Values end up in xenstore, on terminals and in log lines. */
-static int check_printable(struct vif_scan *s, const char *token)
-{
-	for (const char *c = token; *c; c++)
-		if ((unsigned char)*c < 0x20 || *c == 0x7f)
-			return vif_why(s, -EINVAL,
-				       "the vif string contains a control character "
-				       "(0x%02x, byte %zu of a parameter)",
-				       (unsigned char)*c, (size_t)(c - token) + 1);
-	return 0;
 }
 
 static int take_parameter(struct vif_scan *s, char *token)
 {
 	char *equals = strchr(token, '=');
 
-	if (check_printable(s, token))
-		return s->err;
+	if (spec_check_printable(&s->scan, token))
+		return s->scan.err;
 	if (equals) {
 		*equals = '\0';
 		return set_key(s, token, equals + 1);
@@ -249,46 +219,35 @@ static int take_parameter(struct vif_scan *s, char *token)
 		return set_key(s, "trusted", "1");
 	if (!strcmp(token, "untrusted"))
 		return set_key(s, "trusted", "0");
-	return vif_why(s, -EINVAL,
-		       "'%.80s' is no key=value: bridge=xenbr0 and the like, with commas "
-		       "between them, would be right",
-		       token);
+	return spec_why(
+		&s->scan, -EINVAL,
+		"'%.80s' is no key=value: bridge=xenbr0 and the like, with commas "
+		"between them, would be right",
+		token);
 }
 
-static int scan_string(struct vif_scan *s, char *text)
+static void take_string(struct spec_scan *scan, char *text)
 {
+	struct vif_scan *s = (struct vif_scan *)scan;
 	char *save = NULL;
 
-	if (strlen(text) > VIF_SPEC_MAX)
-		return vif_why(s, -EINVAL, "the vif string is longer than %d bytes",
-			       VIF_SPEC_MAX);
-	for (char *p = strtok_r(text, ",", &save); p && !s->err;
+	for (char *p = strtok_r(text, ",", &save); p && !scan->err;
 	     p = strtok_r(NULL, ",", &save)) {
 		p += strspn(p, " \t\n");
 		if (*p)
-			(void)take_parameter(s, p); /* its error is in s->err */
+			(void)take_parameter(s, p); /* its error is in scan->err */
 	}
-	return s->err;
 }
 
 int vif_spec_scan(int n, const char *const *strings, struct vif_spec *v, char **why)
 {
-	struct vif_scan s = { .v = v, .why = why };
+	struct vif_scan s = { .scan = { "vif string", VIF_SPEC_MAX, why, 0 }, .v = v };
 
 	*v = (struct vif_spec){ .devid = VIF_DEVID_NONE };
 	*why = NULL;
-	for (int i = 0; i < n && !s.err; i++) {
-		char *text = strdup(strings[i]);
-
-		if (!text)
-			s.err = -ENOMEM;
-		else
-			(void)scan_string(&s, text); /* its error is in s.err */
-		free(text);
-	}
-	if (s.err)
+	if (spec_each(&s.scan, n, strings, take_string))
 		vif_spec_clear(v);
-	return s.err;
+	return s.scan.err;
 }
 
 void vif_spec_clear(struct vif_spec *v)

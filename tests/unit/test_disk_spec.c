@@ -137,6 +137,7 @@ static const struct bad bad[] = {
 	{ "/img,raw,xvda,direct=on,direct=off", -EINVAL, { "direct", "twice" } },
 	{ "/img,raw,xvda,direct=off,direct-io-safe", -EINVAL, { "direct=off", "safe" } },
 	{ "access=r,/img,raw,xvda,w", -EINVAL, { "access", "twice" } },
+	{ "vdev=xvda,vdev=xvda,/img", -EINVAL, { "vdev", "twice" } },
 	{ "/im\x1bg,raw,xvda", -EINVAL, { "control character", "0x1b" } },
 	{ "vdev=xvda,target=/a\nb", -EINVAL, { "control character", "0x0a" } },
 	{ "/img,raw,xvda\x7f", -EINVAL, { "control character", "0x7f" } },

@@ -59,6 +59,19 @@ static void test_all_keys(void **state)
 	assert_null(v.bridge);
 }
 
+/* The same value again contradicts nothing, other than in disk strings. */
+static void test_same_again(void **state)
+{
+	struct vif_spec v;
+
+	(void)state;
+	parse("bridge=br0,mac=02:00:00:00:00:01,mtu=9000,trusted=1,bridge=br0,"
+	      "mac=02:00:00:00:00:01,mtu=9000,trusted",
+	      &v);
+	assert_string_equal(v.bridge, "br0");
+	vif_spec_clear(&v);
+}
+
 static void test_defaults(void **state)
 {
 	static const char *const empty[] = { "", ",", "  ", ", ,\t" };
@@ -293,10 +306,10 @@ static void test_long(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_all_keys), cmocka_unit_test(test_defaults),
-		cmocka_unit_test(test_several),	 cmocka_unit_test(test_ports),
-		cmocka_unit_test(test_drivers),	 cmocka_unit_test(test_bad),
-		cmocka_unit_test(test_long),
+		cmocka_unit_test(test_all_keys), cmocka_unit_test(test_same_again),
+		cmocka_unit_test(test_defaults), cmocka_unit_test(test_several),
+		cmocka_unit_test(test_ports),	 cmocka_unit_test(test_drivers),
+		cmocka_unit_test(test_bad),	 cmocka_unit_test(test_long),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
