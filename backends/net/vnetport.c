@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "backends/net/netseg.h"
+
 static size_t private_bytes(uint32_t len)
 {
 	return len < NETBUF_HDR ? len : NETBUF_HDR;
@@ -28,18 +30,6 @@ int vnetport_room(const struct netbuf *b, struct vnet_hdr *vh, struct iovec *iov
 	return 2 + b->iovcnt;
 }
 
-static void fill_csum(struct netbuf *b, const struct netframe *f)
-{
-	uint8_t *hdr = b->iov[0].iov_base;
-	struct netframe_sum s;
-
-	netframe_sum_start(&s, hdr, f);
-	for (unsigned i = 0; i < b->iovcnt; i++) /* it counts the bytes that matter */
-		netframe_sum_piece(&s, b->iov[i].iov_base, b->iov[i].iov_len);
-	netframe_sum_end(&s, hdr, f);
-	b->meta.csum_blank = false;
-}
-
 static bool guest_takes(struct netbuf *b, const struct netdrv_caps *guest)
 {
 	struct netframe f;
@@ -53,9 +43,9 @@ static bool guest_takes(struct netbuf *b, const struct netdrv_caps *guest)
 	/* cannot fail: vnet_to_meta() has found the checksum */
 	if (netframe_parse(b->iov[0].iov_base, private_bytes(b->len), &f) || !f.csum)
 		return false;
-	if (!(f.kind == NETFRAME_IPV4 ? guest->csum : guest->csum6))
-		fill_csum(b, &f);
-	return true;
+	if (f.kind == NETFRAME_IPV4 ? guest->csum : guest->csum6)
+		return true;
+	return !netseg_csum(b);
 }
 
 int vnetport_took(struct netbuf *b, const struct vnet_hdr *vh, size_t n,

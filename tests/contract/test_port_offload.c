@@ -317,7 +317,7 @@ static void test_lies_in(void **state)
 		{ .proto = 17, .payload = 20, .tags = 1 },
 		{ .v6 = true, .proto = 17, .ext = { 60 }, .payload = 1400 },
 	};
-	unsigned good = 0;
+	unsigned good = 0, filled = 0;
 
 	(void)state;
 	srand(1);
@@ -347,11 +347,16 @@ static void test_lies_in(void **state)
 		assert_true(b.len <= netbuf_iov_bytes(&b) && b.len >= NETIF_ETH_HLEN);
 		if (b.meta.csum_blank)
 			assert_true(i & 1 ? guest.csum6 : guest.csum);
+		if (vh.flags & VNET_F_NEEDS_CSUM) {
+			assert_true(b.len >= f.end && b.meta.data_validated);
+			assert_true(b.meta.csum_blank || frame_sums_right(buf, b.len));
+			filled += !b.meta.csum_blank;
+		}
 		if (b.meta.gso_type)
 			assert_true(b.meta.gso_size && b.meta.csum_blank &&
 				    (i & 1 ? guest.tso6 : guest.tso4));
 	}
-	assert_true(good > 1000);
+	assert_true(good > 1000 && filled > 1000);
 }
 
 int main(void)
