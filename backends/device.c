@@ -11,7 +11,6 @@
 #include "backends/device.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,28 +25,6 @@ static const struct device_driver *ops(const struct device *d)
 }
 
 /* ------------------------------------------------------------------- keys */
-
-int device_publish(struct device *d, const struct device_key *keys, uint32_t n)
-{
-	struct plat *p = xenbus_plat(d->xb.bus);
-	xenstore_tx_t tx;
-	int err;
-
-	do {
-		err = xenstore_tx_start(p, &tx);
-		if (err)
-			return err;
-		for (uint32_t i = 0; !err && i < n; i++)
-			err = xenbus_printf(&d->xb, tx, keys[i].name, "%" PRIu64,
-					    keys[i].value);
-		if (err) {
-			(void)xenstore_tx_end(p, tx, false);
-			return err;
-		}
-		err = xenstore_tx_end(p, tx, true);
-	} while (err == -EAGAIN);
-	return err;
-}
 
 int device_bad_key(struct device *d, const char *key, const char *want)
 {

@@ -81,13 +81,6 @@ void device_wake(struct device *d);
 /* Drops everything now; the workers are still there. */
 void device_destroy(struct device *d);
 
-/* A decimal number of a device's directory. */
-struct device_key {
-	const char *name;
-	uint64_t value;
-};
-/* Publishes n of them in one transaction. */
-int device_publish(struct device *d, const struct device_key *keys, uint32_t n);
 /* Says which of the frontend's keys is wrong and what would be right. -EINVAL */
 int device_bad_key(struct device *d, const char *key, const char *want);
 

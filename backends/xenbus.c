@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* Devices of one kind in this domain's backend directory, and their keys. */
+/* Devices of one kind in this domain's backend directory. */
 #include "backends/xenbus.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "backends/xenbus_int.h"
 #include "hv/base/cleanup.h"
 #include "hv/base/log.h"
 #include "hv/base/num.h"
+
+#define XENBUS_LOG_BUDGET 50 /* lines about one device */
+#define XENBUS_ROUND	  64 /* events: then whatever else the loop has */
 
 struct xenbus {
 	struct plat *plat;
@@ -34,156 +37,6 @@ struct plat *xenbus_plat(const struct xenbus *bus)
 struct xenbus_device *xenbus_first(const struct xenbus *bus)
 {
 	return bus->devices;
-}
-
-/*
- * A key that only we write, first of all: where it is missing, the toolstack
- * has removed the device and made another of the same number meanwhile.
- */
-#define XENBUS_MARK	  "backend-instance"
-#define XENBUS_LOG_BUDGET 50 /* lines about one device */
-#define XENBUS_ROUND	  64 /* events: then whatever else the loop has */
-
-/* ------------------------------------------------------------------- keys */
-
-static char *xenbus_path(const char *dir, const char *key)
-{
-	char *path;
-
-	return asprintf(&path, "%s/%s", dir, key) < 0 ? NULL : path;
-}
-
-static char *xenbus_read(struct xenbus *bus, const char *dir, const char *key)
-{
-	cleanup_free char *path = xenbus_path(dir, key);
-	char *value = NULL;
-
-	if (!path || xenstore_read(bus->plat, XENSTORE_NO_TX, path, &value, NULL))
-		return NULL;
-	return value;
-}
-
-char *xenbus_get(struct xenbus_device *dev, const char *key)
-{
-	return xenbus_read(dev->bus, dev->path, key);
-}
-
-char *xenbus_fe_get(struct xenbus_device *dev, const char *key)
-{
-	return xenbus_read(dev->bus, dev->fe_path, key);
-}
-
-int xenbus_get_num(struct xenbus_device *dev, const char *key, uint64_t max,
-		   uint64_t *value)
-{
-	cleanup_free char *s = xenbus_get(dev, key);
-
-	return s ? num_parse_u64(s, max, value) : -ENOENT;
-}
-
-int xenbus_fe_num(struct xenbus_device *dev, const char *key, uint64_t max,
-		  uint64_t *value)
-{
-	cleanup_free char *s = xenbus_fe_get(dev, key);
-
-	return s ? num_parse_u64(s, max, value) : -ENOENT;
-}
-
-/*
- * Writes into a device that is still there. The toolstack may remove it at any
- * time, and a plain write would make its directory anew.
- */
-static int xenbus_put(struct xenbus_device *dev, xenstore_tx_t tx, const char *key,
-		      const char *value)
-{
-	bool mark = !strcmp(key, XENBUS_MARK);
-	cleanup_free char *sign = xenbus_path(dev->path, mark ? "frontend" : XENBUS_MARK);
-	cleanup_free char *path = xenbus_path(dev->path, key);
-	cleanup_free char *there = NULL;
-	int err;
-
-	if (!sign || !path)
-		return -ENOMEM;
-	err = xenstore_read(dev->bus->plat, tx, sign, &there, NULL);
-	return err ? err : xenstore_write(dev->bus->plat, tx, path, value);
-}
-
-static int xenbus_put_alone(struct xenbus_device *dev, const char *key, const char *value)
-{
-	struct plat *p = dev->bus->plat;
-	xenstore_tx_t tx;
-	int err;
-
-	do {
-		err = xenstore_tx_start(p, &tx);
-		if (err)
-			return err;
-		err = xenbus_put(dev, tx, key, value);
-		if (err) {
-			/* cannot fail in a way that matters: nothing was written */
-			(void)xenstore_tx_end(p, tx, false);
-			return err;
-		}
-		err = xenstore_tx_end(p, tx, true);
-	} while (err == -EAGAIN);
-	return err;
-}
-
-int xenbus_printf(struct xenbus_device *dev, xenstore_tx_t tx, const char *key,
-		  const char *fmt, ...)
-{
-	cleanup_free char *value = NULL;
-	va_list ap;
-	int n;
-
-	va_start(ap, fmt);
-	n = vasprintf(&value, fmt, ap);
-	va_end(ap);
-	if (n < 0) {
-		value = NULL;
-		return -ENOMEM;
-	}
-	if (tx == XENSTORE_NO_TX)
-		return xenbus_put_alone(dev, key, value);
-	return xenbus_put(dev, tx, key, value);
-}
-
-void xenbus_error(struct xenbus_device *dev, const char *fmt, ...)
-{
-	cleanup_free char *text = NULL;
-	va_list ap;
-	int n;
-
-	va_start(ap, fmt);
-	n = vasprintf(&text, fmt, ap);
-	va_end(ap);
-	if (n < 0) {
-		text = NULL;
-		return;
-	}
-	/* the frontend may cause as many as it likes */
-	log_limited(&dev->log_budget, LOG_WARN, "%s: %s%s", dev->path, text,
-		    dev->log_budget == 1 ? " (no more of this device)" : "");
-	/* cannot fail in a way that matters: it is told on stderr already */
-	(void)xenbus_printf(dev, XENSTORE_NO_TX, "error", "%s", text);
-}
-
-int xenbus_switch(struct xenbus_device *dev, enum xenbus_state state)
-{
-	int err;
-
-	if (dev->state == state)
-		return 0;
-	if (!xenbus_move_ok(dev->state, state)) {
-		log_err("%s: no way from %s to %s", dev->path,
-			xenbus_state_name(dev->state), xenbus_state_name(state));
-		return -EINVAL;
-	}
-	log_dbg("%s: %s", dev->path, xenbus_state_name(state));
-	err = xenbus_printf(dev, XENSTORE_NO_TX, "state", "%d", (int)state);
-	if (!err)
-		dev->state = state;
-	return err;
 }
 
 /* ---------------------------------------------------------------- devices */
@@ -286,8 +139,7 @@ static int xenbus_device_init(struct xenbus *bus, struct xenbus_device *dev, dom
 	}
 	err = xenbus_watch_fe(dev, true);
 	if (!err)
-		err = xenbus_printf(dev, XENSTORE_NO_TX, XENBUS_MARK, "%d",
-				    (int)getpid());
+		err = xenbus_printf(dev, XENBUS_MARK, "%d", (int)getpid());
 	if (err && err != -ENOENT) /* removed meanwhile */
 		log_warn("%s: cannot be taken: %s", dev->path, strerror(-err));
 	return err;

@@ -76,9 +76,16 @@ int xenbus_switch(struct xenbus_device *dev, enum xenbus_state state);
 void xenbus_error(struct xenbus_device *dev, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* Keys of our directory. */
-int xenbus_printf(struct xenbus_device *dev, xenstore_tx_t tx, const char *key,
-		  const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+/* Writes a key of our directory. */
+int xenbus_printf(struct xenbus_device *dev, const char *key, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* A decimal number of our directory. */
+struct xenbus_key {
+	const char *name;
+	uint64_t value;
+};
+/* Writes n of them in one transaction. */
+int xenbus_publish(struct xenbus_device *dev, const struct xenbus_key *keys, uint32_t n);
 /* malloc'd string, or NULL. */
 char *xenbus_get(struct xenbus_device *dev, const char *key);
 /*

@@ -89,7 +89,7 @@ int vbd_publish_limits(struct vbd *vbd)
 	const struct blkback_config *c = vbd_config(vbd);
 	const struct blkdrv_info *info = &vbd->drv->info;
 	bool discard = vbd_offers_discard(vbd);
-	const struct device_key keys[] = {
+	const struct xenbus_key keys[] = {
 		{ "max-ring-page-order", c->max_ring_order },
 		{ "max-ring-pages", 1u << c->max_ring_order },
 		{ "multi-queue-max-queues", c->max_queues },
@@ -104,7 +104,7 @@ int vbd_publish_limits(struct vbd *vbd)
 	};
 	uint32_t n = sizeof(keys) / sizeof(keys[0]);
 
-	return device_publish(&vbd->dev, keys, discard ? n : n - 3);
+	return xenbus_publish(&vbd->dev.xb, keys, discard ? n : n - 3);
 }
 
 static uint64_t vbd_sectors(const struct vbd *vbd)
@@ -118,25 +118,24 @@ int vbd_publish_properties(struct vbd *vbd)
 	uint64_t flags = (info->readonly ? VDISK_READONLY : 0) |
 			 (info->removable ? VDISK_REMOVABLE : 0) |
 			 (info->cdrom || vbd_is_cdrom(vbd) ? VDISK_CDROM : 0);
-	const struct device_key keys[] = {
+	const struct xenbus_key keys[] = {
 		{ "sectors", vbd_sectors(vbd) },
 		{ "info", flags },
 		{ "sector-size", info->sector_size },
 		{ "physical-sector-size", info->physical_sector_size },
 	};
 
-	return device_publish(&vbd->dev, keys, sizeof(keys) / sizeof(keys[0]));
+	return xenbus_publish(&vbd->dev.xb, keys, sizeof(keys) / sizeof(keys[0]));
 }
 
 int vbd_publish_size(struct vbd *vbd)
 {
-	const struct device_key key = { "sectors", vbd_sectors(vbd) };
-	int err = device_publish(&vbd->dev, &key, 1);
+	const struct xenbus_key key = { "sectors", vbd_sectors(vbd) };
+	int err = xenbus_publish(&vbd->dev.xb, &key, 1);
 
 	/* the state, unchanged, once more: that is how a frontend hears of it */
 	return err ? err
-		   : xenbus_printf(&vbd->dev.xb, XENSTORE_NO_TX, "state", "%d",
-				   (int)vbd->dev.xb.state);
+		   : xenbus_printf(&vbd->dev.xb, "state", "%d", (int)vbd->dev.xb.state);
 }
 
 static uint64_t vbd_counter(const struct blkq *q, int c)
@@ -162,7 +161,7 @@ int vbd_publish_stats(struct vbd *vbd)
 	json_object_set_new(o, "queues", json_integer((json_int_t)vbd->dev.nr_queues));
 	text = json_dumps(o, JSON_COMPACT);
 	if (text)
-		err = xenbus_printf(&vbd->dev.xb, XENSTORE_NO_TX, "stats", "%s", text);
+		err = xenbus_printf(&vbd->dev.xb, "stats", "%s", text);
 	free(text);
 	json_decref(o);
 	return err;

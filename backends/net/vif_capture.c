@@ -89,7 +89,7 @@ void vif_capture_key(struct vif *v)
 	if (err || state != CAPEND_WANTED)
 		return;
 	err = capture_start(v);
-	(void)xenbus_printf(&v->dev.xb, XENSTORE_NO_TX, "capture/state", "%u",
+	(void)xenbus_printf(&v->dev.xb, "capture/state", "%u",
 			    err ? CAPEND_CLOSED : CAPEND_RUNS);
 }
 
@@ -102,6 +102,5 @@ void vif_capture_open(struct vif *v)
 	if (state == CAPEND_WANTED)
 		vif_capture_key(v);
 	else /* the reader of a backend that died before us asks again */
-		(void)xenbus_printf(&v->dev.xb, XENSTORE_NO_TX, "capture/state", "%u",
-				    CAPEND_CLOSED);
+		(void)xenbus_printf(&v->dev.xb, "capture/state", "%u", CAPEND_CLOSED);
 }

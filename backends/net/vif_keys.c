@@ -168,7 +168,7 @@ static uint32_t vif_max_queues(const struct vif *v)
 int vif_publish_features(struct vif *v)
 {
 	/* what the port does not carry is done for it (netseg.h) */
-	const struct device_key keys[] = {
+	const struct xenbus_key keys[] = {
 		{ "feature-sg", 1 },
 		{ "feature-gso-tcpv4", 1 },
 		{ "feature-gso-tcpv6", 1 },
@@ -182,20 +182,18 @@ int vif_publish_features(struct vif *v)
 		{ "multi-queue-max-queues", vif_max_queues(v) },
 		{ "carrier", 1 },
 	};
-	int err = device_publish(&v->dev, keys, sizeof(keys) / sizeof(keys[0]));
+	int err = xenbus_publish(&v->dev.xb, keys, sizeof(keys) / sizeof(keys[0]));
 
 	v->carrier = true;
-	return err ? err
-		   : xenbus_printf(&v->dev.xb, XENSTORE_NO_TX, "hotplug-status",
-				   "connected");
+	return err ? err : xenbus_printf(&v->dev.xb, "hotplug-status", "connected");
 }
 
 int vif_publish_carrier(struct vif *v, bool up)
 {
-	const struct device_key key = { "carrier", up };
+	const struct xenbus_key key = { "carrier", up };
 
 	v->carrier = up;
-	return device_publish(&v->dev, &key, 1);
+	return xenbus_publish(&v->dev.xb, &key, 1);
 }
 
 static uint64_t vif_counter(const struct netq *q, int c)
@@ -221,7 +219,7 @@ int vif_publish_stats(struct vif *v)
 	json_object_set_new(o, "queues", json_integer((json_int_t)v->dev.nr_queues));
 	text = json_dumps(o, JSON_COMPACT);
 	if (text)
-		err = xenbus_printf(&v->dev.xb, XENSTORE_NO_TX, "stats", "%s", text);
+		err = xenbus_printf(&v->dev.xb, "stats", "%s", text);
 	free(text);
 	json_decref(o);
 	return err;

@@ -10,13 +10,13 @@
 
 static void replay_answer(struct vif *v, unsigned state)
 {
-	(void)xenbus_printf(&v->dev.xb, XENSTORE_NO_TX, "replay/state", "%u", state);
+	(void)xenbus_printf(&v->dev.xb, "replay/state", "%u", state);
 }
 
 static void replay_refuse(struct vif *v, const char *why)
 {
 	log_warn("%s: replay: %s", v->dev.xb.path, why);
-	(void)xenbus_printf(&v->dev.xb, XENSTORE_NO_TX, "replay/error", "%s", why);
+	(void)xenbus_printf(&v->dev.xb, "replay/error", "%s", why);
 	replay_answer(v, CAPEND_CLOSED);
 }
 
