@@ -59,6 +59,17 @@ int vif_read_multicast(struct vif *v);
 int vif_publish_carrier(struct vif *v, bool up);
 int vif_publish_stats(struct vif *v);
 
+/* vif_capend.c: the keys of a capture or a replay, below `dir` */
+
+/* The ring and whose it is. -EINVAL */
+int vif_capend_read(struct vif *v, const char *dir, struct capend_config *cfg);
+/* What the peer asked for, CAPEND_*. -ENOENT: nobody is there; -EINVAL */
+int vif_capend_state(struct vif *v, const char *dir, uint64_t *state);
+void vif_capend_answer(struct vif *v, const char *dir, unsigned state);
+/* The vif was opened: calls key() for what is asked for, and ends what was
+ * going on with a backend that died before us: its peer asks again. */
+void vif_capend_open(struct vif *v, const char *dir, void (*key)(struct vif *v));
+
 /* vif_capture.c */
 
 /* A key below "capture" has changed. */
@@ -66,8 +77,6 @@ void vif_capture_key(struct vif *v);
 /* The vif was opened: what is there of a capture. */
 void vif_capture_open(struct vif *v);
 void vif_capture_stop(struct vif *v);
-/* What stands below `dir`, "capture" or "replay". -EINVAL */
-int vif_read_capend(struct vif *v, const char *dir, struct capend_config *cfg);
 
 /* vif_replay.c: as those of the capture. */
 

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* A vif's capture: from the reader's keys (ringproto/capring.h) to its queues. */
 #include <errno.h>
-#include <stdio.h>
 #include <sys/epoll.h>
 
 #include "backends/net/vif.h"
-#include "hv/base/cleanup.h"
 
 static void capture_set(struct vif *v, struct netcap *cap)
 {
@@ -34,34 +32,10 @@ static void capture_event(void *arg, uint32_t events)
 		vif_capture_stop(v);
 }
 
-int vif_read_capend(struct vif *v, const char *dir, struct capend_config *cfg)
-{
-	struct xenbus_device *x = &v->dev.xb;
-	uint64_t domid, port, snaplen;
-	char key[4][32];
-	cleanup_free char *refs = NULL;
-
-	snprintf(key[0], sizeof(key[0]), "%s/ring-refs", dir);
-	snprintf(key[1], sizeof(key[1]), "%s/domid", dir);
-	snprintf(key[2], sizeof(key[2]), "%s/event-channel", dir);
-	snprintf(key[3], sizeof(key[3]), "%s/snaplen", dir);
-	refs = xenbus_get(x, key[0]);
-	if (!refs || capend_parse_refs(cfg, refs) ||
-	    xenbus_get_num(x, key[1], DOMID_FIRST_RESERVED - 1, &domid) ||
-	    xenbus_get_num(x, key[2], UINT32_MAX, &port) ||
-	    xenbus_get_num(x, key[3], CAPRING_SNAPLEN_MAX, &snaplen))
-		return -EINVAL;
-	cfg->plat = xenbus_plat(x->bus);
-	cfg->peer = (domid_t)domid;
-	cfg->port = (evtchn_port_t)port;
-	cfg->snaplen = (uint32_t)snaplen;
-	return 0;
-}
-
 static int capture_start(struct vif *v)
 {
 	struct capend_config cfg;
-	int err = vif_read_capend(v, "capture", &cfg);
+	int err = vif_capend_read(v, "capture", &cfg);
 
 	vif_capture_stop(v);
 	if (!err)
@@ -82,25 +56,17 @@ static int capture_start(struct vif *v)
 void vif_capture_key(struct vif *v)
 {
 	uint64_t state;
-	int err = xenbus_get_num(&v->dev.xb, "capture/state", CAPEND_CLOSED, &state);
+	int err = vif_capend_state(v, "capture", &state);
 
 	if (err == -ENOENT)
 		vif_capture_stop(v);
 	if (err || state != CAPEND_WANTED)
 		return;
 	err = capture_start(v);
-	(void)xenbus_printf(&v->dev.xb, "capture/state", "%u",
-			    err ? CAPEND_CLOSED : CAPEND_RUNS);
+	vif_capend_answer(v, "capture", err ? CAPEND_CLOSED : CAPEND_RUNS);
 }
 
 void vif_capture_open(struct vif *v)
 {
-	uint64_t state;
-
-	if (xenbus_get_num(&v->dev.xb, "capture/state", CAPEND_CLOSED, &state))
-		return;
-	if (state == CAPEND_WANTED)
-		vif_capture_key(v);
-	else /* the reader of a backend that died before us asks again */
-		(void)xenbus_printf(&v->dev.xb, "capture/state", "%u", CAPEND_CLOSED);
+	vif_capend_open(v, "capture", vif_capture_key);
 }

@@ -10,7 +10,7 @@
 
 static void replay_answer(struct vif *v, unsigned state)
 {
-	(void)xenbus_printf(&v->dev.xb, "replay/state", "%u", state);
+	vif_capend_answer(v, "replay", state);
 }
 
 static void replay_refuse(struct vif *v, const char *why)
@@ -58,7 +58,7 @@ static int replay_start(struct vif *v)
 		.ended = replay_ended,
 		.arg = v,
 	};
-	int err = vif_read_capend(v, "replay", &cfg.end);
+	int err = vif_capend_read(v, "replay", &cfg.end);
 
 	vif_replay_stop(v);
 	return err ? err : netreplay_open(&cfg, &v->replay);
@@ -67,7 +67,7 @@ static int replay_start(struct vif *v)
 void vif_replay_key(struct vif *v)
 {
 	uint64_t state;
-	int err = xenbus_get_num(&v->dev.xb, "replay/state", CAPEND_CLOSED, &state);
+	int err = vif_capend_state(v, "replay", &state);
 
 	if (err == -ENOENT) {
 		vif_replay_stop(v);
@@ -89,12 +89,5 @@ void vif_replay_key(struct vif *v)
 
 void vif_replay_open(struct vif *v)
 {
-	uint64_t state;
-
-	if (xenbus_get_num(&v->dev.xb, "replay/state", CAPEND_CLOSED, &state))
-		return;
-	if (state == CAPEND_WANTED)
-		vif_replay_key(v);
-	else /* the writer of a backend that died before us asks again */
-		replay_answer(v, CAPEND_CLOSED);
+	vif_capend_open(v, "replay", vif_replay_key);
 }
