@@ -19,13 +19,7 @@
 
 void netguard_init(struct netguard *g)
 {
-	memset(g, 0, sizeof(*g));
-	pthread_mutex_init(&g->lock, NULL);
-}
-
-void netguard_exit(struct netguard *g)
-{
-	pthread_mutex_destroy(&g->lock);
+	*g = (struct netguard){ .lock = PTHREAD_MUTEX_INITIALIZER };
 }
 
 void netguard_reset(struct netguard *g)

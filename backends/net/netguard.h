@@ -29,8 +29,8 @@ struct netguard {
 	uint8_t group[NETGUARD_MAX_GROUPS][6];
 };
 
+/* Holds nothing that would have to be given back. */
 void netguard_init(struct netguard *g);
-void netguard_exit(struct netguard *g);
 /* Forgets the groups: another frontend. */
 void netguard_reset(struct netguard *g);
 /* "a.b.c.d e::f ...", as xl writes the key `ip`. -EINVAL */

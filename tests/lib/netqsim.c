@@ -220,7 +220,6 @@ void netqsim_stop(struct netqsim *s)
 	gnttab_arena_free(s->data);
 	gnttab_arena_free(s->rings);
 	throttle_free(s->throttle);
-	netguard_exit(&s->guard);
 	plat_close(s->fe);
 }
 
