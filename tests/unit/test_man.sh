@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# The man pages are clean, and every option that --help shows is in its page.
+# The man pages are clean, every option that --help shows is in its page, and
+# every option of a page is one that a program of the page has.
 # Arguments: the folder of the pages, the folder of the programs.
 set -uo pipefail
 pages=$1 programs=$2
@@ -20,16 +21,24 @@ for page in "$pages"/*.[1-8]; do
 	lint=$(mandoc -Tlint -W warning "$page" 2>&1) || fail "$lint"
 done
 
+# text: of the page on stdin
+text() { mandoc -Tascii | sed 's/.\x08//g' | tr -s ' \n\t' ' '; }
 # shown PAGE: its text
-shown() { mandoc -Tascii "$pages/$1" | sed 's/.\x08//g' | tr -s ' \n\t' ' '; }
+shown() { text <"$pages/$1"; }
+
+# options: those that are words of the text on stdin, with their dashes
+options() { grep -oE -- '(^|[^a-z-])--[a-z][a-z-]*' | grep -oE -- '--.*' | sort -u; }
+
+declare -A known # what the programs of a page have
 
 # covers PAGE COMMAND...: each option, with its dashes, is a word of the page
 covers() {
 	local page=$1 text option n=0
 	shift
 	text=$(shown "$page")
-	for option in $("$@" --help | grep -oE -- '(^|[ ,])--[a-z][a-z-]*' | tr -d ' ,' | sort -u); do
+	for option in $("$@" --help | options); do
 		n=$((n + 1))
+		known[$page]+=" $option "
 		# "--json" may stand as "-j, --json", "[--json]" or "--wait=SECONDS"
 		[[ $text =~ (^|[ \[])"$option"($|[] =,.;:|]) ]] || fail "$page: no $option of $*"
 	done
@@ -52,6 +61,22 @@ covers tandem-netfront.8 "$programs/tandem-netfront"
 covers tandem-netback.8 "$programs/tandem-netback"
 for verb in create convert info check commit; do
 	covers tandem-image.1 "$programs/tandem" image $verb
+done
+
+# Nor does a page promise more: what stands in a command line of an example is an
+# option of that program, the rest one of the page's own.
+known_to() {
+	local page=$1 where=$2 option
+	for option in $(options); do
+		[[ ${known[$page]} == *" $option "* ]] || fail "$where: $option is no option"
+	done
+}
+
+[ ${#known[@]} -eq 6 ] || fail "options of ${#known[@]} pages known"
+known[tandem-image.1]+=" --help  --usage " # of argp's, which the page names
+for page in "${!known[@]}"; do
+	known_to "$page" "$page" < <(grep -vE '^tandem-[a-z]+ ' "$pages/$page" | text)
+	known_to "$page" "examples of ${page%.*}" < <(grep -hE "^${page%.*} " "$pages"/*)
 done
 
 # Every key of the disk syntax is in tandem-disk(5).
