@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Crash consistency of the overlay (overlay.h says how it works): everything
- * that is done to its file is recorded, and the file is rebuilt as a crash
- * would have left it.
+ * Crash consistency of the overlay (overlay.h says how it works), on a file that
+ * is rebuilt as a crash would have left it (tests/lib/crashfile.h).
  *
  *  killed: the process ends after any of the operations. Each sector holds what
  *	was acknowledged last, or a write that was under way.
@@ -19,28 +18,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-#include "backends/block/zimage/overlay.h"
+#include "tests/lib/crashfile.h"
 
-#define UNIT	 512u
+#define UNIT	 CRASHFILE_UNIT
 #define SECTORS	 128u
 #define DISK	 (SECTORS * UNIT)
-#define FILE_MAX (256u << 10)
 #define TAG_BASE 0u
 /* A discarded sector reads as zeros: in the overlay that is this tag. */
 #define TAG_ZERO 1u
-
-enum op_kind { OP_WRITE, OP_PUNCH, OP_SYNC, OP_RESIZE };
-
-struct op {
-	enum op_kind kind;
-	uint64_t off, len;
-	uint8_t *data;
-};
 
 /* One value that a sector was given. */
 struct value {
@@ -58,126 +47,38 @@ struct flush {
 };
 
 struct sim {
-	pthread_mutex_t lock;
-	struct op *op;
-	size_t ops;
+	struct crashfile file;
 	struct history sector[SECTORS];
 	struct flush *flush;
 	size_t flushes;
-	uint8_t start[FILE_MAX]; /* the file before the first operation */
-	size_t start_size;
-	int fd;
-	bool slow_sync;
 };
 
 static struct overlay_base the_base = { .file_size = 4711,
 					.size = DISK,
 					.id = { 1, 2, 3 } };
+static const struct crashfile_image empty;
 static uint64_t seed = 12345;
 
 static uint64_t rnd(uint64_t *s)
 {
-	*s ^= *s << 13;
-	*s ^= *s >> 7;
-	*s ^= *s << 17;
-	return *s;
+	return crashfile_random(s);
 }
 
-/* ---------------------------------------------------------------- recorder */
-
-static void record(struct sim *s, enum op_kind kind, uint64_t off, uint64_t len,
-		   const struct iovec *iov, int iovcnt)
-{
-	struct op *op;
-	size_t at = 0;
-
-	pthread_mutex_lock(&s->lock);
-	s->op = reallocarray(s->op, s->ops + 1, sizeof(*op));
-	op = &s->op[s->ops++];
-	*op = (struct op){ kind, off, len, NULL };
-	if (kind == OP_WRITE)
-		op->data = malloc(len);
-	for (int i = 0; i < iovcnt; i++) {
-		memcpy(op->data + at, iov[i].iov_base, iov[i].iov_len);
-		at += iov[i].iov_len;
-	}
-	pthread_mutex_unlock(&s->lock);
-}
-
-static int rec_write(void *ctx, int fd, const struct iovec *iov, int iovcnt, uint64_t off)
-{
-	uint64_t len = 0;
-
-	for (int i = 0; i < iovcnt; i++)
-		len += iov[i].iov_len;
-	record(ctx, OP_WRITE, off, len, iov, iovcnt);
-	return pwritev(fd, iov, iovcnt, (off_t)off) == (ssize_t)len ? 0 : -EIO;
-}
-
-static int rec_sync(void *ctx, int fd)
-{
-	(void)fd;
-	record(ctx, OP_SYNC, 0, 0, NULL, 0);
-	/* Others write meanwhile; what they write is not synced. */
-	if (((struct sim *)ctx)->slow_sync)
-		usleep(300);
-	return 0;
-}
-
-static int rec_punch(void *ctx, int fd, uint64_t off, uint64_t len)
-{
-	static const uint8_t zeros[DISK];
-
-	record(ctx, OP_PUNCH, off, len, NULL, 0);
-	return pwrite(fd, zeros, len, (off_t)off) == (ssize_t)len ? 0 : -EIO;
-}
-
-static int rec_resize(void *ctx, int fd, uint64_t size)
-{
-	record(ctx, OP_RESIZE, size, 0, NULL, 0);
-	return ftruncate(fd, (off_t)size) ? -errno : 0;
-}
-
-static struct overlay_io rec_io(struct sim *s)
-{
-	return (struct overlay_io){ s, rec_write, rec_sync, rec_punch, rec_resize };
-}
-
-static struct sim *sim_new(const uint8_t *start, size_t size)
+static struct sim *sim_new(const struct crashfile_image *start)
 {
 	struct sim *s = calloc(1, sizeof(*s));
 
-	pthread_mutex_init(&s->lock, NULL);
-	s->fd = memfd_create("overlay", MFD_CLOEXEC);
-	assert_true(s->fd >= 0);
-	s->start_size = size;
-	if (size) {
-		memcpy(s->start, start, size);
-		assert_int_equal(write(s->fd, start, size), (ssize_t)size);
-	}
+	crashfile_init(&s->file, start);
 	return s;
 }
 
 static void sim_free(struct sim *s)
 {
-	for (size_t i = 0; i < s->ops; i++)
-		free(s->op[i].data);
 	for (unsigned i = 0; i < SECTORS; i++)
 		free(s->sector[i].v);
-	free(s->op);
 	free(s->flush);
-	pthread_mutex_destroy(&s->lock);
+	crashfile_exit(&s->file);
 	free(s);
-}
-
-static size_t position(struct sim *s)
-{
-	size_t n;
-
-	pthread_mutex_lock(&s->lock);
-	n = s->ops;
-	pthread_mutex_unlock(&s->lock);
-	return n;
 }
 
 /* ---------------------------------------------------------------- workload */
@@ -209,7 +110,7 @@ static void change(struct sim *s, struct overlay *ov, unsigned first, unsigned n
 {
 	uint8_t buf[16 * UNIT];
 	struct iovec iov[2] = { { buf, UNIT }, { buf + UNIT, (n - 1) * (size_t)UNIT } };
-	size_t begin = position(s);
+	size_t begin = crashfile_position(&s->file);
 	int err;
 
 	fill_sectors(buf, n, tag);
@@ -220,17 +121,17 @@ static void change(struct sim *s, struct overlay *ov, unsigned first, unsigned n
 	else
 		err = overlay_write(ov, first * UNIT, n * UNIT, iov, n > 1 ? 2 : 1);
 	assert_int_equal(err, 0);
-	begin = position(s);
+	begin = crashfile_position(&s->file);
 	for (unsigned i = first; i < first + n; i++)
 		sector_acked(s, i, begin);
 }
 
 static void flush_once(struct sim *s, struct overlay *ov)
 {
-	struct flush f = { .begin = position(s) };
+	struct flush f = { .begin = crashfile_position(&s->file) };
 
 	assert_int_equal(overlay_flush(ov), 0);
-	f.ack = position(s);
+	f.ack = crashfile_position(&s->file);
 	s->flush = reallocarray(s->flush, s->flushes + 1, sizeof(f));
 	s->flush[s->flushes++] = f;
 }
@@ -247,55 +148,7 @@ static void change_randomly(struct sim *s, struct overlay *ov, unsigned lo, unsi
 	change(s, ov, first, n, rnd(state) % 4 ? tag : TAG_ZERO);
 }
 
-/* ------------------------------------------------------------------- crash */
-
-struct image {
-	uint8_t bytes[FILE_MAX];
-	size_t size;
-};
-
-static void apply(struct image *img, const struct op *op, bool torn, uint64_t *state)
-{
-	if (op->kind == OP_RESIZE) {
-		if (torn && rnd(state) % 2)
-			return;
-		if (op->off < img->size)
-			memset(img->bytes + op->off, 0, img->size - op->off);
-		img->size = op->off;
-		return;
-	}
-	for (uint64_t at = op->off; op->kind != OP_SYNC && at < op->off + op->len;) {
-		uint64_t n = UNIT - at % UNIT;
-
-		if (n > op->off + op->len - at)
-			n = op->off + op->len - at;
-		if (!torn || rnd(state) % 2) {
-			if (op->kind == OP_WRITE)
-				memcpy(img->bytes + at, op->data + (at - op->off), n);
-			else
-				memset(img->bytes + at, 0, n);
-			if (op->kind == OP_WRITE && at + n > img->size)
-				img->size = at + n;
-		}
-		at += n;
-	}
-}
-
-/* The file after the first n operations, by one of the two crashes. */
-static void crash(const struct sim *s, size_t n, bool power, struct image *img,
-		  uint64_t *state)
-{
-	size_t synced = 0;
-
-	memset(img, 0, sizeof(*img));
-	memcpy(img->bytes, s->start, s->start_size);
-	img->size = s->start_size;
-	for (size_t i = 0; i < n; i++)
-		if (s->op[i].kind == OP_SYNC)
-			synced = i;
-	for (size_t i = 0; i < n; i++)
-		apply(img, &s->op[i], power && i >= synced, state);
-}
+/* ------------------------------------------------------------------- check */
 
 /* What sector i holds: a tag; the test fails if it is a mix. */
 static uint32_t sector_tag(const struct overlay *ov, unsigned i)
@@ -346,8 +199,8 @@ static size_t safe_position(const struct sim *s, size_t n, bool power)
 	return from;
 }
 
-static struct overlay *open_image(const struct image *img, struct sim **recovery,
-				  uint8_t boot)
+static struct overlay *open_image(const struct crashfile_image *img,
+				  struct sim **recovery, uint8_t boot)
 {
 	uint8_t id[OVERLAY_BOOT_LEN] = { boot };
 	struct overlay_io io;
@@ -355,9 +208,9 @@ static struct overlay *open_image(const struct image *img, struct sim **recovery
 	char *why = NULL;
 	int err;
 
-	*recovery = sim_new(img->bytes, img->size);
-	io = rec_io(*recovery);
-	err = overlay_open((*recovery)->fd, false, &the_base, id, &io, &ov, &why);
+	*recovery = sim_new(img);
+	io = crashfile_io(&(*recovery)->file);
+	err = overlay_open((*recovery)->file.fd, false, &the_base, id, &io, &ov, &why);
 	if (err)
 		fail_msg("open: %s (%s)", strerror(-err), why ? why : "");
 	return ov;
@@ -365,8 +218,8 @@ static struct overlay *open_image(const struct image *img, struct sim **recovery
 
 /* Opens img and looks at every sector. before[]: what they held at first. The
  * overlay is left open; what recovery did is in *recovery. */
-static struct overlay *check(const struct sim *s, const struct image *img, size_t n,
-			     bool power, const uint32_t *before, uint8_t boot,
+static struct overlay *check(const struct sim *s, const struct crashfile_image *img,
+			     size_t n, bool power, const uint32_t *before, uint8_t boot,
 			     struct sim **recovery, uint32_t *now)
 {
 	size_t from = safe_position(s, n, power);
@@ -376,7 +229,7 @@ static struct overlay *check(const struct sim *s, const struct image *img, size_
 		now[i] = sector_tag(ov, i);
 		if (!allowed(&s->sector[i], n, from, before[i], now[i]))
 			fail_msg("%s at operation %zu of %zu: sector %u holds %u",
-				 power ? "power" : "kill", n, s->ops, i, now[i]);
+				 power ? "power" : "kill", n, s->file.ops, i, now[i]);
 	}
 	return ov;
 }
@@ -391,16 +244,16 @@ static void drop(struct overlay *ov, struct sim *s)
 static void check_twice(const struct sim *s, size_t n, bool power, const uint32_t *before,
 			uint64_t *state)
 {
-	static struct image img, again;
+	static struct crashfile_image img, again;
 	struct sim *recovery, *second;
 	uint32_t now[SECTORS];
 	struct overlay *ov;
 	size_t stop;
 
-	crash(s, n, power, &img, state);
+	crashfile_crash(&s->file, n, power, &img, state);
 	ov = check(s, &img, n, power, before, power ? 2 : 1, &recovery, now);
-	stop = rnd(state) % (recovery->ops + 1);
-	crash(recovery, stop, power, &again, state);
+	stop = rnd(state) % (recovery->file.ops + 1);
+	crashfile_crash(&recovery->file, stop, power, &again, state);
 	drop(ov, recovery);
 	ov = check(s, &again, n, power, before, power ? 3 : 1, &second, now);
 	drop(ov, second);
@@ -411,21 +264,22 @@ static void check_twice(const struct sim *s, size_t n, bool power, const uint32_
 /* One thread, from an empty file on; every prefix, several times each. */
 static void test_every_prefix(void **state)
 {
-	struct sim *s = sim_new(NULL, 0);
-	struct overlay_io io = rec_io(s);
+	struct sim *s = sim_new(&empty);
+	struct overlay_io io = crashfile_io(&s->file);
 	uint8_t boot[OVERLAY_BOOT_LEN] = { 1 };
 	uint32_t before[SECTORS] = { 0 };
 	struct overlay *ov;
 
 	(void)state;
-	assert_int_equal(overlay_open(s->fd, false, &the_base, boot, &io, &ov, NULL), 0);
+	assert_int_equal(overlay_open(s->file.fd, false, &the_base, boot, &io, &ov, NULL),
+			 0);
 	for (uint32_t step = 2; step < 200; step++) {
 		change_randomly(s, ov, 0, SECTORS, step, &seed);
 		if (rnd(&seed) % 8 == 0)
 			flush_once(s, ov);
 	}
-	assert_true(s->ops > 250 && s->flushes > 5);
-	for (size_t n = 0; n <= s->ops; n++) {
+	assert_true(s->file.ops > 250 && s->flushes > 5);
+	for (size_t n = 0; n <= s->file.ops; n++) {
 		check_twice(s, n, false, before, &seed);
 		for (int i = 0; i < 6; i++)
 			check_twice(s, n, true, before, &seed);
@@ -436,7 +290,7 @@ static void test_every_prefix(void **state)
 /* Crash after crash after crash, each time going on with what is there. */
 static void test_generations(void **state)
 {
-	static struct image img;
+	static struct crashfile_image img;
 	uint32_t before[SECTORS] = { 0 }, now[SECTORS];
 	uint32_t tag = 2;
 	uint8_t boot = 1;
@@ -455,8 +309,8 @@ static void test_generations(void **state)
 			if (rnd(&seed) % 6 == 0)
 				flush_once(s, ov);
 		}
-		n = rnd(&seed) % (s->ops + 1);
-		crash(s, n, power, &img, &seed);
+		n = rnd(&seed) % (s->file.ops + 1);
+		crashfile_crash(&s->file, n, power, &img, &seed);
 		boot = (uint8_t)(boot + power);
 		recovered = check(s, &img, n, power, before, boot, &next, now);
 		/* A killed process's unflushed writes are still unflushed: go on
@@ -466,12 +320,8 @@ static void test_generations(void **state)
 		drop(ov, s);
 		s = next;
 		ov = recovered;
-		crash(s, s->ops, false, &img, &seed);
-		memcpy(s->start, img.bytes, img.size);
-		s->start_size = img.size;
-		for (size_t i = 0; i < s->ops; i++)
-			free(s->op[i].data);
-		s->ops = s->flushes = 0;
+		crashfile_restart(&s->file);
+		s->flushes = 0;
 	}
 	drop(ov, s);
 }
@@ -497,16 +347,17 @@ static void *writer_main(void *arg)
 /* Four threads that write sectors of the same map words, one that flushes. */
 static void test_concurrent(void **state)
 {
-	struct sim *s = sim_new(NULL, 0);
-	struct overlay_io io = rec_io(s);
+	struct sim *s = sim_new(&empty);
+	struct overlay_io io = crashfile_io(&s->file);
 	uint8_t boot[OVERLAY_BOOT_LEN] = { 1 };
 	uint32_t before[SECTORS] = { 0 };
 	struct writer w[4];
 	struct overlay *ov;
 
 	(void)state;
-	s->slow_sync = true;
-	assert_int_equal(overlay_open(s->fd, false, &the_base, boot, &io, &ov, NULL), 0);
+	s->file.slow_sync = true;
+	assert_int_equal(overlay_open(s->file.fd, false, &the_base, boot, &io, &ov, NULL),
+			 0);
 	for (unsigned i = 0; i < 4; i++) {
 		w[i] = (struct writer){ s, ov, i * 31, i * 31 + 31, i, 0 };
 		assert_int_equal(pthread_create(&w[i].thread, NULL, writer_main, &w[i]),
@@ -518,91 +369,10 @@ static void test_concurrent(void **state)
 	}
 	for (unsigned i = 0; i < 4; i++)
 		pthread_join(w[i].thread, NULL);
-	for (size_t n = 0; n <= s->ops; n++)
+	for (size_t n = 0; n <= s->file.ops; n++)
 		for (int i = 0; i < 3; i++)
 			check_twice(s, n, i > 0, before, &seed);
 	drop(ov, s);
-}
-
-/* A sync during which another sector of the same map word is written. */
-struct intruder {
-	struct overlay_io plain;
-	struct overlay *ov;
-	unsigned sector;
-};
-
-static int intruding_sync(void *ctx, int fd)
-{
-	struct intruder *in = ctx;
-	uint8_t buf[UNIT] = { 9 };
-	struct iovec iov = { buf, UNIT };
-
-	(void)fd;
-	if (in->ov)
-		assert_int_equal(overlay_write(in->ov, in->sector++ * UNIT, UNIT, &iov,
-					       1),
-				 0);
-	return 0;
-}
-
-static int intruder_write(void *ctx, int fd, const struct iovec *iov, int n, uint64_t off)
-{
-	(void)ctx;
-	return pwritev(fd, iov, n, (off_t)off) < 0 ? -errno : 0;
-}
-
-static int intruder_resize(void *ctx, int fd, uint64_t size)
-{
-	(void)ctx;
-	return ftruncate(fd, (off_t)size) ? -errno : 0;
-}
-
-static int intruder_punch(void *ctx, int fd, uint64_t off, uint64_t len)
-{
-	(void)ctx;
-	(void)fd;
-	(void)off;
-	(void)len;
-	return -EOPNOTSUPP;
-}
-
-/* Written while a flush syncs: that flush must not settle it, whether what it
- * does settle was written now or found at opening. */
-static void test_written_during_sync(void **state)
-{
-	struct intruder in = { .sector = 1 };
-	struct overlay_io io = { &in, intruder_write, intruding_sync, intruder_punch,
-				 intruder_resize };
-	uint8_t boot[OVERLAY_BOOT_LEN] = { 1 }, buf[UNIT] = { 7 };
-	struct iovec iov = { buf, UNIT };
-	int fd = memfd_create("overlay", MFD_CLOEXEC), copy = dup(fd);
-	struct overlay_stat st;
-	struct overlay *ov;
-
-	(void)state;
-	assert_int_equal(overlay_open(fd, false, &the_base, boot, &io, &ov, NULL), 0);
-	assert_false(overlay_can_discard(ov));
-	assert_int_equal(overlay_write(ov, 0, UNIT, &iov, 1), 0);
-	in.ov = ov;
-	assert_int_equal(overlay_flush(ov), 0); /* two syncs */
-	in.ov = NULL;
-	overlay_stats(ov, &st);
-	assert_int_equal(st.settled, 1);
-	assert_int_equal(st.pending, 2);
-	/* As after a kill: nothing flushed, opened again in the same boot. The
-	 * lock goes with the description, which dup() shares. */
-	struct overlay *again;
-
-	assert_int_equal(overlay_open(copy, false, &the_base, boot, &io, &again, NULL),
-			 0);
-	in.ov = again;
-	assert_int_equal(overlay_flush(again), 0);
-	in.ov = NULL;
-	overlay_stats(again, &st);
-	assert_int_equal(st.settled, 3);
-	assert_int_equal(st.pending, 2);
-	assert_int_equal(overlay_close(again), 0);
-	assert_int_equal(overlay_close(ov), 0);
 }
 
 int main(void)
@@ -611,7 +381,6 @@ int main(void)
 		cmocka_unit_test(test_every_prefix),
 		cmocka_unit_test(test_generations),
 		cmocka_unit_test(test_concurrent),
-		cmocka_unit_test(test_written_during_sync),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
