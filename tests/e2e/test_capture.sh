@@ -6,10 +6,7 @@
 . "$(dirname "$0")/../lib/common.sh"
 
 : "${CAPFEED:?}"
-command -v tcpdump >/dev/null || {
-	echo "tcpdump is not installed"
-	exit 77
-}
+needs tcpdump
 export TZ=UTC
 out=$work/out.pcap
 

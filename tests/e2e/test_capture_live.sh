@@ -6,10 +6,7 @@
 . "$(dirname "$0")/../lib/common.sh"
 
 : "${TANDEM_NETBACK:?} ${TANDEM_NETFRONT:?}"
-command -v tcpdump >/dev/null || {
-	echo "tcpdump is not installed"
-	exit 77
-}
+needs tcpdump
 out=$work/out.pcap
 
 packets() { tcpdump -r "$out" --count 2>/dev/null | sed 's/ .*//'; }
@@ -58,9 +55,9 @@ killed_reader() {
 	wait_for 10 has_packets 100 || fail "nothing captured"
 	kill -9 $pid
 	wait $pid 2>/dev/null
-	n=$(json '.[0].stats.rx_packets' tandem network-list guest0 --json --stats)
+	n=$(vif guest0 .stats.rx_packets)
 	sleep 0.3
-	[ "$(json '.[0].stats.rx_packets' tandem network-list guest0 --json --stats)" -gt "$n" ] ||
+	[ "$(vif guest0 .stats.rx_packets)" -gt "$n" ] ||
 		fail "packets stopped with the reader"
 	ok tandem vif-capture guest0/0 "$out" --count 100
 	is "the next" 100 "$(packets)"
@@ -71,9 +68,9 @@ killed_reader() {
 	wait_for 10 has_packets 1
 	kill -STOP $pid
 	sleep 3
-	n=$(json '.[0].stats.rx_packets' tandem network-list guest0 --json --stats)
+	n=$(vif guest0 .stats.rx_packets)
 	sleep 0.3
-	[ "$(json '.[0].stats.rx_packets' tandem network-list guest0 --json --stats)" -gt "$n" ] ||
+	[ "$(vif guest0 .stats.rx_packets)" -gt "$n" ] ||
 		fail "packets stopped with a reader that does not read"
 	kill -CONT $pid
 	kill -TERM $pid

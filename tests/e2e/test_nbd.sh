@@ -7,17 +7,12 @@
 # Wants TANDEM, TANDEM_HVD, TANDEM_BLKBACK.
 . "$(dirname "$0")/../lib/common.sh"
 
-for program in nbdkit nbdinfo nbdfuse qemu-img mkfs.ext4 fusermount3; do
-	PATH=$PATH:/sbin:/usr/sbin command -v "$program" >/dev/null || {
-		echo "$program is not installed"
-		exit 77
-	}
-done
+PATH=$PATH:/sbin:/usr/sbin
+needs nbdkit nbdinfo nbdfuse qemu-img mkfs.ext4 fusermount3
 [ -w /dev/fuse ] || {
 	echo "/dev/fuse is not for us"
 	exit 77
 }
-PATH=$PATH:/sbin:/usr/sbin
 uri="nbd+unix:///?socket=$work/nbd.sock"
 mnt=$work/mnt
 

@@ -140,8 +140,7 @@ several() {
 
 net_start
 netback_start --workers 2
-background nsenter --net=/run/netns/drv0 iperf3 -s >/dev/null 2>&1
-wait_for 5 inside drv0 ss -Hltn 'sport = 5201' || fail "iperf3 -s does not listen"
+iperf3_serve drv0
 runs=0 phase=0
 for off in '' sg=off,csum=off,csum6=off,tso4=off,tso6=off {tx,rx}-{sg,csum,csum6,tso4,tso6}=off; do
 	for mtu in 9000 1500; do

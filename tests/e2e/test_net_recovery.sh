@@ -23,8 +23,7 @@ flows() { (($(bytes_in) > $1 + 1000000)); }
 stream() {
 	local at
 	port=$((port + 1))
-	background nsenter --net=/run/netns/guest1 iperf3 -s -p $port >/dev/null 2>&1
-	wait_for 5 inside guest1 ss -Hltn "sport = $port" || fail "iperf3 -s does not listen"
+	iperf3_serve guest1 $port
 	at=$(bytes_in)
 	background nsenter --net=/run/netns/guest0 iperf3 -c 192.0.2.3 -p $port -t 60 "$@" \
 		>"$work/json" 2>/dev/null

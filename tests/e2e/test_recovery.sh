@@ -6,10 +6,7 @@
 # Wants TANDEM, TANDEM_HVD, TANDEM_BLKBACK, FIO_ENGINE (the engine's path).
 . "$(dirname "$0")/../lib/common.sh"
 
-command -v fio >/dev/null || {
-	echo "fio is not installed"
-	exit 77
-}
+needs fio
 [ -n "${FIO_ENGINE:-}" ] && [ -e "$FIO_ENGINE" ] || {
 	echo "the fio engine is not built (meson option fio_src)"
 	exit 77

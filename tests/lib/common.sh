@@ -19,6 +19,17 @@ failures=0
 
 tandem() { "$TANDEM" "$@"; }
 
+# needs COMMAND...: or the test cannot run
+needs() {
+	local c
+	for c in "$@"; do
+		command -v "$c" >/dev/null || {
+			echo "$c is not installed"
+			exit 77
+		}
+	done
+}
+
 # Ends one process and waits for it.
 end_pid() {
 	kill "$1" 2>/dev/null
@@ -128,6 +139,9 @@ json() {
 	shift
 	"$@" | jq -cre "$filter" 2>&1
 }
+
+# vif GUEST FILTER: what `tandem network-list` says of vif 0
+vif() { json ".[] | select(.devid == 0) | $2" tandem network-list "$1" --json --stats; }
 
 finish() {
 	echo "$checks checks, $failures failed"

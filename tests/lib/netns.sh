@@ -21,17 +21,6 @@ fi
 mac0=00:16:3e:01:02:03
 mac1=00:16:3e:01:02:04
 
-# needs COMMAND...: or the test cannot run
-needs() {
-	local c
-	for c in "$@"; do
-		command -v "$c" >/dev/null || {
-			echo "$c is not installed"
-			exit 77
-		}
-	done
-}
-
 # netns NAME...
 netns() {
 	local n
@@ -75,7 +64,7 @@ netfront_start() {
 	local guest=$1
 	shift
 	background nsenter --net=/run/netns/"$guest" "$TANDEM_NETFRONT" \
-		--domain "$guest" --tap eth0 "$@" 2>>"$work/$guest.err"
+		--domain "$guest" --tap eth0 "$@" >"$work/$guest.out" 2>>"$work/$guest.err"
 	netfront_pid=$bg
 	wait_for 10 carrier "$guest" eth0 || {
 		fail "$guest: eth0 does not come: $(cat "$work/$guest.err")"
@@ -88,13 +77,19 @@ carrier() { ip -n "$1" link show "$2" | grep -q LOWER_UP; }
 
 # address NAMESPACE INTERFACE N: 192.0.2.N and 2001:db8::N, usable at once
 address() {
-	ip -n "$1" address add "192.0.2.$3/24" dev "$2" &&
-		ip -n "$1" address add "2001:db8::$3/64" dev "$2" nodad &&
+	ip -n "$1" address replace "192.0.2.$3/24" dev "$2" &&
+		ip -n "$1" address replace "2001:db8::$3/64" dev "$2" nodad &&
 		ip -n "$1" link set "$2" up || fail "$1: no address for $2"
 }
 
-# vif GUEST FILTER: what `tandem network-list` says of vif 0
-vif() { json ".[] | select(.devid == 0) | $2" tandem network-list "$1" --json --stats; }
+# iperf3_serve NAMESPACE [PORT]: until the script ends
+iperf3_serve() {
+	background nsenter --net=/run/netns/"$1" iperf3 -s -p "${2:-5201}" >/dev/null 2>&1
+	wait_for 5 listens "$1" "${2:-5201}" || fail "iperf3 -s does not listen"
+}
+
+# listens NAMESPACE PORT
+listens() { [ -n "$(inside "$1" ss -Hltn "sport = $2")" ]; }
 
 # stop PID: the process ends by itself within 10 s when asked to; its status
 stop() {
