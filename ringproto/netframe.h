@@ -267,6 +267,17 @@ static inline void netsum_add_pseudo(struct netsum *s, const uint8_t *hdr,
 
 /* ------------------------------------------- the transport checksum of a packet */
 
+/* Leaves it to others: the sum of the pseudo header alone stands at f->csum. */
+static inline void netframe_blank(uint8_t *hdr, const struct netframe *f)
+{
+	struct netsum sum = { 0 };
+	uint16_t csum;
+
+	netsum_add_pseudo(&sum, hdr, f, f->l4_len);
+	csum = (uint16_t)~netsum_end(&sum);
+	memcpy(hdr + f->csum, &csum, 2);
+}
+
 /*
  * Whatever pieces a packet lies in:
  *

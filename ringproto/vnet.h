@@ -11,6 +11,7 @@
 #ifndef TANDEM_RINGPROTO_VNET_H
 #define TANDEM_RINGPROTO_VNET_H
 
+#include "ringproto/netcut.h"
 #include "ringproto/netframe.h"
 #include "ringproto/netif_pkt.h"
 
@@ -84,8 +85,8 @@ static inline int vnet_from_meta(const struct netif_meta *m, const uint8_t *hdr,
 
 /*
  * From a tap; no field of *v is believed. -EINVAL: the packet is not what it
- * says, or netif cannot say so: large UDP segments, a blank checksum elsewhere
- * than where the headers have one.
+ * says, or netif cannot say so: large UDP packets (vnet_cut()), a blank checksum
+ * elsewhere than where the headers have one.
  */
 static inline int vnet_to_meta(const struct vnet_hdr *v, const uint8_t *hdr,
 			       size_t hdr_bytes, uint32_t pkt_len, struct netif_meta *m)
@@ -117,6 +118,29 @@ static inline int vnet_to_meta(const struct vnet_hdr *v, const uint8_t *hdr,
 	else
 		m->gso_type = XEN_NETIF_GSO_TYPE_NONE;
 	return 0;
+}
+
+/* Large UDP packets (USO) are nothing that netif can say: they are cut. */
+static inline bool vnet_is_uso(const struct vnet_hdr *v)
+{
+	return v->gso_type == VNET_GSO_UDP_L4;
+}
+
+/*
+ * Begins to cut one; no field of *v is believed. -EINVAL: the packet is not what it
+ * says, or netcut_start() does not cut such.
+ */
+static inline int vnet_cut(const struct vnet_hdr *v, const uint8_t *hdr, size_t hdr_bytes,
+			   uint32_t pkt_len, struct netcut *c)
+{
+	struct netframe f;
+
+	if (!vnet_is_uso(v) || !(v->flags & VNET_F_NEEDS_CSUM) || v->hdr_len > pkt_len ||
+	    netframe_parse(hdr, hdr_bytes, &f) || f.proto != NETFRAME_PROTO_UDP ||
+	    !f.csum || f.end > pkt_len || v->csum_start != f.l4 ||
+	    (uint32_t)v->csum_start + v->csum_offset != f.csum)
+		return -EINVAL;
+	return netcut_start(c, &f, hdr, v->gso_size);
 }
 
 #endif

@@ -11,10 +11,7 @@
 #define TANDEM_BACKENDS_NET_NETSEG_H
 
 #include "backends/net/netdrv.h"
-#include "ringproto/netframe.h"
-
-/* Segments are not smaller: 64 KiB in single bytes would be 65,000 frames. */
-#define NETSEG_MIN_SIZE 48u
+#include "ringproto/netcut.h"
 
 /*
  * Fills in the TCP or UDP checksum of a packet that is no large segment, and
@@ -26,18 +23,15 @@ int netseg_csum(struct netbuf *b);
 /* Where cutting stands. The packet must live as long, and stay as it is. */
 struct netseg {
 	const struct netbuf *pkt;
-	struct netframe f;
-	uint32_t left; /* frames that netseg_next() still has */
-	uint32_t at;   /* where the next one's payload begins in the packet */
-	size_t iov_at; /* the same place, in iov */
+	struct netcut cut;
+	size_t iov_at; /* where the next frame's payload begins, in iov */
 	uint16_t iov;
-	uint16_t ipv4_id; /* the next frame's: each has its own */
 };
 
 /*
  * Begins to cut a packet with meta.gso_type. -EINVAL: it is not TCP of that
  * kind, its headers do not end within NETBUF_HDR, its segments would be smaller
- * than NETSEG_MIN_SIZE, or the IP packet is longer than the frame.
+ * than NETCUT_MIN_SIZE, or the IP packet is longer than the frame.
  */
 int netseg_start(struct netseg *s, const struct netbuf *pkt);
 

@@ -38,7 +38,7 @@ static bool take_cut(struct switch_queue *q, struct netbuf *b, uint8_t *hdr)
 	if (!q->cut.going)
 		return false;
 	more = netseg_next(&q->cut.seg, b, hdr) == 1;
-	if (!more || !q->cut.seg.left) {
+	if (!more || !q->cut.seg.cut.left) {
 		q->cut.going = false;
 		q->viewed++;
 	}

@@ -108,17 +108,52 @@ static void run_cut(const struct netbuf *b)
 
 	if (netseg_start(&s, b))
 		return;
-	want = s.f.end - s.f.hdr_len;
+	want = s.cut.f.end - s.cut.f.hdr_len;
 	while (netseg_next(&s, &out, hdr)) {
 		check(out.iovcnt <= NETBUF_IOVS && out.len == netbuf_iov_bytes(&out));
 		check(out.iov[0].iov_len ==
 		      (out.len < NETBUF_HDR ? out.len : NETBUF_HDR));
-		check(out.len - s.f.hdr_len <= b->meta.gso_size);
-		payload += out.len - s.f.hdr_len;
-		check(++frames <= b->len / NETSEG_MIN_SIZE + 1);
+		check(out.len - s.cut.f.hdr_len <= b->meta.gso_size);
+		payload += out.len - s.cut.f.hdr_len;
+		check(++frames <= b->len / NETCUT_MIN_SIZE + 1);
 		check_sum(&out);
 	}
 	check(payload == want && frames);
+}
+
+/* A large UDP packet of the kernel's, in one piece. */
+static void run_uso(const struct vnet_hdr *v, const uint8_t *pkt, size_t len, bool blank)
+{
+	const size_t n = len < NETCUT_HDR ? len : NETCUT_HDR;
+	uint8_t *whole = exact(pkt, len), *frame;
+	uint32_t payload = 0, frames = 0, want, size;
+	struct netcut_flat c;
+
+	if (vnet_cut(v, whole, n, (uint32_t)len, &c.cut))
+		goto out;
+	want = c.cut.f.end - c.cut.f.hdr_len;
+	memcpy(c.hdr, whole, c.cut.f.hdr_len);
+	while (c.cut.left) {
+		struct netbuf b = { .iovcnt = 1 };
+
+		frame = netcut_flat_next(&c, whole, blank, &size);
+		check(frame >= whole && frame + size <= whole + len);
+		check(size > c.cut.f.hdr_len && size <= c.cut.f.hdr_len + v->gso_size);
+		check(!memcmp(frame + c.cut.f.hdr_len, pkt + c.cut.f.hdr_len + payload,
+			      size - c.cut.f.hdr_len));
+		payload += size - c.cut.f.hdr_len;
+		frames++;
+		b.len = size;
+		b.iov[0] = (struct iovec){ frame, size };
+		if (blank && netseg_csum(&b)) /* needs private bytes alone */
+			check(size > NETBUF_HDR);
+		else
+			check_sum(&b);
+	}
+	check(payload == want && frames);
+	check(frames <= NETCUT_FEW || frames <= want / NETCUT_MIN_SIZE + 1);
+out:
+	free(whole);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -142,6 +177,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	run_parse(hdr, n);
 	run_vnet(&b.meta, &v, hdr, n, (uint32_t)len);
 	free((void *)hdr);
+	run_uso(&v, pkt, len, data[14] & 1);
 	build(&b, data + 16, pkt, len);
 	run_parse(b.iov[0].iov_base, b.iov[0].iov_len);
 	run_cut(&b);

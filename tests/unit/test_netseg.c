@@ -128,7 +128,7 @@ static void cut_all(const struct frame_spec *s, uint16_t size, unsigned cuts)
 					.hash_alg = 1,
 					.hash = 77 };
 	assert_int_equal(netseg_start(&seg, &pkt), 0);
-	assert_int_equal(seg.left, s->payload ? (s->payload + size - 1) / size : 1);
+	assert_int_equal(seg.cut.left, s->payload ? (s->payload + size - 1) / size : 1);
 	do {
 		uint32_t n = s->payload - done < size ? s->payload - done : size;
 
@@ -144,7 +144,7 @@ static void cut_all(const struct frame_spec *s, uint16_t size, unsigned cuts)
 		check_frame(s, &at, was, done, n, index++);
 		done += n;
 	} while (done < s->payload);
-	assert_int_equal(seg.left, 0);
+	assert_int_equal(seg.cut.left, 0);
 	assert_int_equal(netseg_next(&seg, &frame, hdr), 0);
 	assert_int_equal(netseg_next(&seg, &frame, hdr), 0);
 }
