@@ -43,7 +43,7 @@ static int set_offloads(struct netfront_prog *p, unsigned tx)
 
 	for (unsigned i = 0; i < p->nr_fds && !err; i++)
 		err = tap_set_offload(p->fds[i], csum, csum && tx & TANDEM_NET_TSO4,
-				      csum && tx & TANDEM_NET_TSO6);
+				      csum && tx & TANDEM_NET_TSO6, false);
 	if (err)
 		log_err("tap %s: its offloads cannot be set: %s", p->made,
 			strerror(-err));

@@ -184,7 +184,7 @@ static int tap_set_guest(struct netdrv *dev, const struct netdrv_caps *caps)
 
 	t->guest = *caps;
 	return tap_set_offload(t->fds[0], caps->csum || caps->csum6,
-			       caps->csum && caps->tso4, caps->csum6 && caps->tso6);
+			       caps->csum && caps->tso4, caps->csum6 && caps->tso6, false);
 }
 
 static void tap_stats(struct netdrv *dev, char *buf, size_t len)

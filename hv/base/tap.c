@@ -10,6 +10,9 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+/* TUN_F_USO4 and _USO6, which go together; newer than some headers. */
+#define USO 0x60ul
+
 /* One queue of ifr->ifr_name; the kernel writes the name back. */
 static int queue_open(struct ifreq *ifr, int *out)
 {
@@ -101,11 +104,11 @@ const char *tap_strerror(int err)
 	}
 }
 
-int tap_set_offload(int fd, bool csum, bool tso4, bool tso6)
+int tap_set_offload(int fd, bool csum, bool tso4, bool tso6, bool uso)
 {
 	unsigned long f = 0;
 
-	if (csum || tso4 || tso6)
+	if (csum || tso4 || tso6 || uso)
 		f |= TUN_F_CSUM;
 	if (tso4)
 		f |= TUN_F_TSO4;
@@ -113,7 +116,16 @@ int tap_set_offload(int fd, bool csum, bool tso4, bool tso6)
 		f |= TUN_F_TSO6;
 	if (tso4 || tso6)
 		f |= TUN_F_TSO_ECN;
+	if (uso)
+		f |= USO;
 	return ioctl(fd, TUNSETOFFLOAD, f) < 0 ? -errno : 0;
+}
+
+bool tap_has_uso(int fd)
+{
+	bool has = !ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM | USO);
+
+	return !ioctl(fd, TUNSETOFFLOAD, 0) && has;
 }
 
 int tap_set_carrier(int fd, bool on)

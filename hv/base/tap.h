@@ -30,10 +30,14 @@ int tap_open(const char *name, unsigned queues, int *fds, char made[IFACE_NAME_M
 const char *tap_strerror(int err);
 
 /*
- * What may come out of it: checksums to be filled in, TCP segments over the MTU
- * (which implies csum). What is written to it may always be so. -errno
+ * What may come out of it: checksums to be filled in, TCP segments and UDP packets
+ * over the MTU (which imply csum). What is written to it may always be so. -errno;
+ * -EINVAL: uso, and !tap_has_uso().
  */
-int tap_set_offload(int fd, bool csum, bool tso4, bool tso6);
+int tap_set_offload(int fd, bool csum, bool tso4, bool tso6, bool uso);
+/* Does this kernel (Linux 6.2 or newer) give large UDP packets? All offloads are off
+ * afterwards. */
+bool tap_has_uso(int fd);
 /* Is there a link? On at first. -errno */
 int tap_set_carrier(int fd, bool on);
 

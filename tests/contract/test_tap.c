@@ -73,13 +73,18 @@ static void test_queues(void **state)
 {
 	char made[IFACE_NAME_MAX];
 	int fds[TAP_MAX_QUEUES], more;
+	bool uso;
 
 	(void)state;
 	assert_int_equal(tap_open("q0", 0, fds, made), -EMLINK);
 	assert_int_equal(tap_open("q0", TAP_MAX_QUEUES + 1, fds, made), -EMLINK);
 	assert_int_equal(tap_open("q0", 4, fds, made), 0);
-	for (int i = 0; i < 4; i++)
-		assert_int_equal(tap_set_offload(fds[i], true, true, true), 0);
+	uso = tap_has_uso(fds[0]);
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(tap_set_offload(fds[i], true, true, true, false), 0);
+		assert_int_equal(tap_set_offload(fds[i], false, false, false, true),
+				 uso ? 0 : -EINVAL);
+	}
 	close_all(fds, 4);
 	/* one queue of a tap that others made for many */
 	netns_run("ip tuntap add mode tap multi_queue vnet_hdr name q1");

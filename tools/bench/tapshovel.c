@@ -36,7 +36,7 @@ static int open_tap(const char *name, bool offload)
 	int fd, err = tap_open(name, 1, &fd, made);
 
 	if (!err)
-		err = tap_set_offload(fd, offload, offload, offload);
+		err = tap_set_offload(fd, offload, offload, offload, false);
 	if (err) {
 		fprintf(stderr, "tapshovel: %s: %s\n", name, tap_strerror(err));
 		return -1;
