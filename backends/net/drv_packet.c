@@ -2,7 +2,8 @@
 /*
  * "packet": an existing interface, shared with the host by a packet socket. It is
  * set to promiscuous mode; what the host itself sends there is not seen. Large
- * segments and blank checksums pass both ways as they are.
+ * segments and blank checksums pass both ways as they are; large UDP packets, which
+ * netif does not know, are cut on their way to the guest (vnetport.h).
  *
  * A batch is sent by one sendmmsg(). A packet is received by one recvmsg(),
  * straight into the guest's pages.
@@ -45,6 +46,7 @@ struct packet_queue {
 	struct fdwait *wait;
 	struct mmsghdr msg[NETDRV_BATCH];
 	struct vnetport_out out[NETDRV_BATCH];
+	struct vnetport_in in;
 };
 
 /* ------------------------------------------------------------ before the sandbox */
@@ -109,6 +111,7 @@ static int packet_open(const struct netdrv_params *p, struct netdrv **dev, char 
 		.send = { .csum = true, .csum6 = true, .tso4 = true, .tso6 = true },
 		.mtu = p->mtu ? p->mtu : p->found_mtu,
 		.max_queues = 1,
+		.uso = true,
 	};
 	*dev = &port->drv;
 	return 0;
@@ -221,7 +224,8 @@ static int packet_send(struct netdrv_queue *q, struct netbuf *const *pkts, unsig
 }
 
 /* Moves what stands behind the addresses, the tag goes between; len: with it. */
-static void insert_tag(struct netbuf *b, const struct tpacket_auxdata *aux, size_t len)
+static void insert_tag(const struct iovec *iov, const struct tpacket_auxdata *aux,
+		       size_t len)
 {
 	uint16_t tpid = aux->tp_status & TP_STATUS_VLAN_TPID_VALID ? aux->tp_vlan_tpid
 								   : ETH_P_8021Q;
@@ -231,8 +235,8 @@ static void insert_tag(struct netbuf *b, const struct tpacket_auxdata *aux, size
 	netframe_put_be16(carry, tpid);
 	netframe_put_be16(carry + 2, aux->tp_vlan_tci);
 	for (unsigned i = 0; len; i++) {
-		size_t n = b->iov[i].iov_len < len ? b->iov[i].iov_len : len, k;
-		uint8_t *p = (uint8_t *)b->iov[i].iov_base + at;
+		size_t n = iov[i].iov_len < len ? iov[i].iov_len : len, k;
+		uint8_t *p = (uint8_t *)iov[i].iov_base + at;
 
 		len -= n;
 		n -= at;
@@ -247,54 +251,65 @@ static void insert_tag(struct netbuf *b, const struct tpacket_auxdata *aux, size
 }
 
 /* The kernel takes the outer VLAN tag off and tells it beside the packet. */
-static ssize_t put_tag_back(struct netbuf *b, struct vnet_hdr *vh, struct msghdr *msg,
-			    ssize_t n)
+static ssize_t put_tag_back(struct vnetport_in *in, const struct netbuf *b,
+			    struct msghdr *msg, ssize_t n)
 {
+	const struct iovec flat = { in->large, sizeof(in->large) };
 	struct cmsghdr *c = CMSG_FIRSTHDR(msg);
 	struct tpacket_auxdata aux;
 
 	if (!c || c->cmsg_level != SOL_PACKET || c->cmsg_type != PACKET_AUXDATA ||
-	    n < (ssize_t)(sizeof(*vh) + NETIF_ETH_HLEN))
+	    n < (ssize_t)(sizeof(in->vh) + NETIF_ETH_HLEN))
 		return n;
 	memcpy(&aux, CMSG_DATA(c), sizeof(aux));
 	if (!(aux.tp_status & TP_STATUS_VLAN_VALID))
 		return n;
 	n += VLAN_LEN;
-	if ((size_t)n - sizeof(*vh) > netbuf_iov_bytes(b))
+	if ((size_t)n - sizeof(in->vh) > (in->flat ? flat.iov_len : netbuf_iov_bytes(b)))
 		return n; /* too large: the caller sees it */
-	insert_tag(b, &aux, (size_t)n - sizeof(*vh));
-	if (vh->flags & VNET_F_NEEDS_CSUM)
-		vh->csum_start += VLAN_LEN;
+	insert_tag(in->flat ? &flat : b->iov, &aux, (size_t)n - sizeof(in->vh));
+	if (in->vh.flags & VNET_F_NEEDS_CSUM)
+		in->vh.csum_start += VLAN_LEN;
 	return n;
 }
 
 static int packet_recv(struct netdrv_queue *q, struct netbuf *b)
 {
+	struct vnetport_in *in = &((struct packet_queue *)q)->in;
 	struct packet_port *port = (struct packet_port *)q->dev;
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(struct tpacket_auxdata))];
 	struct iovec iov[VNETPORT_IOVS];
 	struct msghdr msg = { .msg_iov = iov,
 			      .msg_control = control,
 			      .msg_controllen = sizeof(control) };
-	struct vnet_hdr vh;
-	uint8_t spare;
 	ssize_t n;
 	int ret;
 
-	msg.msg_iovlen = (size_t)vnetport_room(b, &vh, iov, &spare);
+	if (vnetport_cutting(in)) {
+		ret = vnetport_next(in, b, &port->guest);
+		q->drops += ret < 0;
+		return ret;
+	}
+	msg.msg_iovlen = (size_t)vnetport_room(in, b, iov);
 	n = recvmsg(port->sock, &msg, MSG_DONTWAIT);
 	if (n < 0 && errno != EINVAL && errno != EFAULT)
 		return 0;
-	if (n > 0)
-		n = put_tag_back(b, &vh, &msg, n);
-	ret = n < 0 ? -EMSGSIZE : vnetport_took(b, &vh, (size_t)n, &port->guest);
+	if (n > 0) {
+		vnetport_gather(in, b, (size_t)n);
+		n = put_tag_back(in, b, &msg, n);
+	}
+	ret = n < 0 ? -EMSGSIZE : vnetport_took(in, b, (size_t)n, &port->guest);
 	q->drops += ret < 0;
 	return ret;
 }
 
 static int packet_arm(struct netdrv_queue *q, bool want_recv)
 {
-	fdwait_arm(((struct packet_queue *)q)->wait, want_recv, false);
+	struct packet_queue *pq = (struct packet_queue *)q;
+
+	if (want_recv && vnetport_cutting(&pq->in))
+		return 1;
+	fdwait_arm(pq->wait, want_recv, false);
 	return 0;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * "tap": a tap interface, alone or as a port of a Linux bridge. Large segments
- * and blank checksums pass both ways as they are.
+ * and blank checksums pass both ways as they are; large UDP packets, which netif
+ * does not know, are cut on their way to the guest (vnetport.h).
  *
  * A batch is written by one io_uring_enter(): a tap takes a packet while its
  * write is submitted, or not at all. That costs 0.8 us a packet in batches of 16
@@ -18,6 +19,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "backends/drvopt.h"
 #include "backends/net/drivers.h"
 #include "backends/net/fdwait.h"
 #include "backends/net/netport.h"
@@ -33,6 +35,7 @@ struct tap_queue {
 	bool detach;  /* the kernel is to leave it alone once it has stopped */
 	bool gone;    /* somebody deleted the interface */
 	struct vnetport_out out[NETDRV_BATCH];
+	struct vnetport_in in;
 };
 
 struct tap_port {
@@ -132,16 +135,30 @@ static int tap_attach(int fd, bool on)
 	return ioctl(fd, TUNSETQUEUE, &ifr) < 0 ? -errno : 0;
 }
 
+static int tap_options(const struct netdrv_params *p, bool *uso, char **why)
+{
+	const char *at = p->options;
+	struct drvopt o;
+	int ret;
+
+	while ((ret = drvopt_next(&at, &o)) > 0) {
+		*uso = strcmp(o.value, "off") != 0;
+		if (strcmp(o.key, "uso") || (*uso && strcmp(o.value, "on")))
+			break;
+	}
+	if (!ret)
+		return 0;
+	*why = netdrv_why("options=%s: want uso=on or uso=off", p->options);
+	return -EINVAL;
+}
+
 static int tap_port_open(const struct netdrv_params *p, struct netdrv **dev, char **why)
 {
+	bool uso = true;
 	struct tap_port *t;
 	int err = 0;
 
-	if (p->options) {
-		*why = netdrv_why("%s: tap has no options", p->options);
-		return -EINVAL;
-	}
-	if (p->nfds < 1 || p->nfds > NETDRV_MAX_FDS)
+	if (tap_options(p, &uso, why) || p->nfds < 1 || p->nfds > NETDRV_MAX_FDS)
 		return -EINVAL;
 	t = calloc(1, sizeof(*t));
 	if (!t)
@@ -162,6 +179,7 @@ static int tap_port_open(const struct netdrv_params *p, struct netdrv **dev, cha
 		.send = { .csum = true, .csum6 = true, .tso4 = true, .tso6 = true },
 		.mtu = p->found_mtu,
 		.max_queues = (uint32_t)p->nfds,
+		.uso = uso && tap_has_uso(p->fds[0]),
 	};
 	*dev = &t->drv;
 	return 0;
@@ -177,14 +195,16 @@ static void tap_port_close(struct netdrv *dev)
 }
 
 /* The kernel knows one flag for checksums over IPv4 and IPv6: what the guest does
- * not take of it is filled in here (vnetport.h). */
+ * not take of it is filled in here (vnetport.h). A guest that takes none of either
+ * is better off with large UDP packets that the kernel cuts, and sums. */
 static int tap_set_guest(struct netdrv *dev, const struct netdrv_caps *caps)
 {
 	struct tap_port *t = (struct tap_port *)dev;
+	const bool csum = caps->csum || caps->csum6;
 
 	t->guest = *caps;
-	return tap_set_offload(t->fds[0], caps->csum || caps->csum6,
-			       caps->csum && caps->tso4, caps->csum6 && caps->tso6, false);
+	return tap_set_offload(t->fds[0], csum, caps->csum && caps->tso4,
+			       caps->csum6 && caps->tso6, csum && dev->info.uso);
 }
 
 static void tap_stats(struct netdrv *dev, char *buf, size_t len)
@@ -294,11 +314,15 @@ static int tap_recv(struct netdrv_queue *q, struct netbuf *b)
 	struct tap_queue *tq = (struct tap_queue *)q;
 	struct tap_port *t = (struct tap_port *)q->dev;
 	struct iovec iov[VNETPORT_IOVS];
-	struct vnet_hdr vh;
-	uint8_t spare;
-	ssize_t n = readv(tq->fd, iov, vnetport_room(b, &vh, iov, &spare));
+	ssize_t n;
 	int ret;
 
+	if (vnetport_cutting(&tq->in)) {
+		ret = vnetport_next(&tq->in, b, &t->guest);
+		q->drops += ret < 0;
+		return ret;
+	}
+	n = readv(tq->fd, iov, vnetport_room(&tq->in, b, iov));
 	/* these two took a packet */
 	if (n < 0 && errno != EINVAL && errno != EFAULT) {
 		if (errno == EBADFD && !tq->gone) {
@@ -307,7 +331,9 @@ static int tap_recv(struct netdrv_queue *q, struct netbuf *b)
 		}
 		return 0;
 	}
-	ret = n < 0 ? -EMSGSIZE : vnetport_took(b, &vh, (size_t)n, &t->guest);
+	if (n >= 0)
+		vnetport_gather(&tq->in, b, (size_t)n);
+	ret = n < 0 ? -EMSGSIZE : vnetport_took(&tq->in, b, (size_t)n, &t->guest);
 	q->drops += ret < 0;
 	return ret;
 }
@@ -316,6 +342,8 @@ static int tap_arm(struct netdrv_queue *q, bool want_recv)
 {
 	struct tap_queue *tq = (struct tap_queue *)q;
 
+	if (want_recv && vnetport_cutting(&tq->in))
+		return 1;
 	fdwait_arm(tq->wait, want_recv && !tq->gone, false);
 	return 0;
 }

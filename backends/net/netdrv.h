@@ -80,6 +80,8 @@ struct netdrv_info {
 	uint32_t mtu;		 /* bytes behind the Ethernet header */
 	uint32_t max_queues;
 	bool no_recv; /* nothing ever comes from it */
+	bool uso;     /* takes large UDP packets from outside, and cuts them: recv()
+		       * gives frames */
 };
 
 struct netdrv { /* first member of a driver's own struct */

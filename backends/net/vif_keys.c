@@ -180,6 +180,7 @@ int vif_publish_features(struct vif *v)
 		{ "feature-split-event-channels", 1 },
 		{ "feature-ctrl-ring", 1 },
 		{ "multi-queue-max-queues", vif_max_queues(v) },
+		{ "port-uso", v->port->info.uso }, /* for who lists vifs */
 		{ "carrier", 1 },
 	};
 	int err = xenbus_publish(&v->dev.xb, keys, sizeof(keys) / sizeof(keys[0]));

@@ -7,6 +7,8 @@
 
 #include "backends/net/netseg.h"
 
+#define FRAME 1600u /* bytes: most frames have no more */
+
 static size_t private_bytes(uint32_t len)
 {
 	return len < NETBUF_HDR ? len : NETBUF_HDR;
@@ -21,13 +23,62 @@ int vnetport_out(struct vnetport_out *o, const struct netbuf *b)
 			      &o->vh);
 }
 
-int vnetport_room(const struct netbuf *b, struct vnet_hdr *vh, struct iovec *iov,
-		  uint8_t *spare)
+/* Iovecs of the room that the kernel fills in: all, or as many as a frame needs. */
+static unsigned straight(const struct vnetport_in *in, const struct netbuf *b,
+			 uint32_t *bytes)
 {
-	iov[0] = (struct iovec){ vh, sizeof(*vh) };
-	memcpy(iov + 1, b->iov, b->iovcnt * sizeof(b->iov[0]));
-	iov[1 + b->iovcnt] = (struct iovec){ spare, 1 };
-	return 2 + b->iovcnt;
+	size_t n = 0;
+	unsigned i = 0;
+
+	for (; i < b->iovcnt && (n < FRAME || !in->uso); i++)
+		n += b->iov[i].iov_len;
+	*bytes = (uint32_t)n;
+	return i;
+}
+
+int vnetport_room(struct vnetport_in *in, const struct netbuf *b, struct iovec *iov)
+{
+	unsigned n = straight(in, b, &in->room);
+	/* a byte at least, which only what is too large reaches */
+	uint32_t at = in->room < sizeof(in->large) ? in->room : sizeof(in->large) - 1;
+
+	iov[0] = (struct iovec){ &in->vh, sizeof(in->vh) };
+	memcpy(iov + 1, b->iov, n * sizeof(b->iov[0]));
+	iov[1 + n] = (struct iovec){ in->large + at, sizeof(in->large) - at };
+	return (int)n + 2;
+}
+
+/* large[from..len) into the room behind its first `from` bytes. */
+static void scatter(const struct vnetport_in *in, struct netbuf *b, size_t from,
+		    size_t len)
+{
+	size_t skip = from;
+
+	for (unsigned i = 0; from < len; i++) {
+		size_t off = skip < b->iov[i].iov_len ? skip : b->iov[i].iov_len;
+		size_t n = b->iov[i].iov_len - off;
+
+		n = n < len - from ? n : len - from;
+		memcpy((uint8_t *)b->iov[i].iov_base + off, in->large + from, n);
+		skip -= off;
+		from += n;
+	}
+}
+
+void vnetport_gather(struct vnetport_in *in, struct netbuf *b, size_t n)
+{
+	const size_t len = n < sizeof(in->vh) ? 0 : n - sizeof(in->vh);
+
+	in->flat = len && vnet_is_uso(&in->vh);
+	if (in->flat) {
+		in->uso = true;
+		if (len < sizeof(in->large))
+			netbuf_copy(b, 0, in->large, len < in->room ? len : in->room);
+	} else if (len > in->room) {
+		in->uso = false;
+		if (len <= netbuf_iov_bytes(b))
+			scatter(in, b, in->room, len);
+	}
 }
 
 static bool guest_takes(struct netbuf *b, const struct netdrv_caps *guest)
@@ -48,13 +99,50 @@ static bool guest_takes(struct netbuf *b, const struct netdrv_caps *guest)
 	return !netseg_csum(b);
 }
 
-int vnetport_took(struct netbuf *b, const struct vnet_hdr *vh, size_t n,
+int vnetport_next(struct vnetport_in *in, struct netbuf *b,
 		  const struct netdrv_caps *guest)
 {
-	if (n < sizeof(*vh) + NETIF_ETH_HLEN || n - sizeof(*vh) > netbuf_iov_bytes(b))
+	const bool v4 = in->cut.cut.f.kind == NETFRAME_IPV4;
+	const bool blank = v4 ? guest->csum : guest->csum6;
+	uint8_t *frame;
+
+	if (in->cut.cut.f.hdr_len + netcut_payload(&in->cut.cut) > netbuf_iov_bytes(b)) {
+		in->cut.cut.left = 0;
 		return -EMSGSIZE;
-	b->len = (uint32_t)(n - sizeof(*vh));
-	if (vnet_to_meta(vh, b->iov[0].iov_base, private_bytes(b->len), b->len, &b->meta))
+	}
+	frame = netcut_flat_next(&in->cut, in->large, blank, &b->len);
+	netbuf_fill(b, frame, b->len);
+	b->meta = (struct netif_meta){ .csum_blank = blank, .data_validated = true };
+	return 1;
+}
+
+static int took_flat(struct vnetport_in *in, struct netbuf *b, size_t len,
+		     const struct netdrv_caps *guest)
+{
+	const size_t hdr = private_bytes((uint32_t)len);
+
+	if (len >= sizeof(in->large) ||
+	    vnet_cut(&in->vh, in->large, hdr, (uint32_t)len, &in->cut.cut)) {
+		in->cut.cut.left = 0;
+		return -EMSGSIZE;
+	}
+	memcpy(in->cut.hdr, in->large, in->cut.cut.f.hdr_len);
+	return vnetport_next(in, b, guest);
+}
+
+int vnetport_took(struct vnetport_in *in, struct netbuf *b, size_t n,
+		  const struct netdrv_caps *guest)
+{
+	if (n < sizeof(in->vh) + NETIF_ETH_HLEN)
+		return -EMSGSIZE;
+	n -= sizeof(in->vh);
+	if (in->flat)
+		return took_flat(in, b, n, guest);
+	if (n > netbuf_iov_bytes(b))
+		return -EMSGSIZE;
+	b->len = (uint32_t)n;
+	if (vnet_to_meta(&in->vh, b->iov[0].iov_base, private_bytes(b->len), b->len,
+			 &b->meta))
 		return -EMSGSIZE;
 	return guest_takes(b, guest) ? 1 : -EMSGSIZE;
 }
