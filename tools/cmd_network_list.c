@@ -63,6 +63,8 @@ static void add_agreed(json_t *o, const struct dev_xs *d)
 	json_object_set_new(o, "queues", json_integer(queues(d)));
 	json_object_set_new(o, "from_guest", offered(d, true));
 	json_object_set_new(o, "to_guest", offered(d, false));
+	/* not on the rings: the port cuts large UDP packets for the guest */
+	json_object_set_new(o, "port_uso", json_boolean(flag(d, true, "port-uso")));
 	json_object_set_new(o, "multicast_control",
 			    json_boolean(flag(d, false, "request-multicast-control")));
 	json_object_set_new(o, "control_ring", json_boolean(has_key(d, "ctrl-ring-ref")));
@@ -171,12 +173,14 @@ static const char *number(json_t *o, const char *key, char *buf, size_t size)
 static void print_row(json_t *o)
 {
 	char dom[HVCALL_NAME_MAX], id[16], mac[32], be[16], state[16], where[256], q[8];
-	char from[64], to[64], both[160] = "-";
+	char from[64], to[64], both[176] = "-";
 
 	words(o, "from_guest", from, sizeof(from));
 	words(o, "to_guest", to, sizeof(to));
 	if (json_object_get(o, "queues"))
-		snprintf(both, sizeof(both), "from guest: %s; to guest: %s", from, to);
+		snprintf(both, sizeof(both), "from guest: %s; to guest: %s%s", from, to,
+			 json_is_true(json_object_get(o, "port_uso")) ? "; port: uso"
+								      : "");
 	printf(ROW, cli_column(o, "domain", dom, sizeof(dom)),
 	       number(o, "devid", id, sizeof(id)), cli_column(o, "mac", mac, sizeof(mac)),
 	       number(o, "backend_id", be, sizeof(be)),

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * tandem-netfront: packets between one queue of the vif and one of the tap. What
- * comes out of the tap is read straight into granted pages; for what goes in see
- * netfront_write.h.
+ * comes out of the tap is read straight into granted pages (large UDP packets:
+ * netfront_uso.h); for what goes in see netfront_write.h.
  */
 #include <errno.h>
 #include <poll.h>
@@ -14,12 +14,12 @@
 #include "hv/base/log.h"
 #include "ringproto/vnet.h"
 #include "tools/netfront_prog.h"
+#include "tools/netfront_uso.h"
 #include "tools/netfront_write.h"
 
 #define BATCH	   64u
 #define KICK	   16u /* packets that wait for others of their batch, at most */
 #define DONE	   32u /* pages go back as soon as so many are done with */
-#define OVER	   64u /* bytes beyond the room: a packet that has some is too long */
 #define TAGS	   8u  /* of VLANs, beyond the MTU */
 #define GSO_ROOM   65535u
 #define LOOKS_READ 16 /* looks at the rings between two at the tap */
@@ -29,42 +29,41 @@ struct bridge {
 	struct tandem_net_queue *q;
 	int tap;
 	struct tapw *writer;
-	uint32_t room; /* bytes that a packet from the tap may have */
+	uint32_t room;	/* bytes that a packet from the tap may have */
+	uint32_t asked; /* bytes that pkt has room for */
 	bool no_room, gone;
 	bool has_pkt;		   /* pkt is room */
 	struct tandem_net_pkt pkt; /* for the next packet from the tap */
 	struct tandem_net_pkt rx[BATCH];
 	struct adapt adapt;
+	struct uso uso;
 };
 
 /* ---------------------------------------------------------------- tap to vif */
 
-/* What a packet that stands in room says: 0, or it cannot be sent. */
-static int read_meta(const struct vnet_hdr *v, struct tandem_net_pkt *p)
+/* Room for the next packet; after a large one of UDP for a frame (netfront_uso.h). */
+static bool take_room(struct bridge *b)
 {
-	/* the first page: nobody but us can write there */
-	const uint8_t *hdr = p->iov[0].iov_base;
-	size_t n = p->len < p->iov[0].iov_len ? p->len : p->iov[0].iov_len;
-	struct netif_meta m;
-	int err = vnet_to_meta(v, hdr, n, p->len, &m);
+	uint32_t bytes = b->uso.expected ? b->uso.frame : b->room;
 
-	p->csum_blank = m.csum_blank;
-	p->gso_type = m.gso_type;
-	p->gso_size = m.gso_size;
-	return err;
+	if (!b->has_pkt) {
+		b->has_pkt = tandem_net_room(b->q, &b->pkt, 1, bytes) == 1;
+		b->asked = bytes;
+	}
+	return b->has_pkt;
 }
 
-/* Reads one packet into b->pkt. 1; 0: there is none, -EMSGSIZE: it was not one. */
+/* Reads one packet into b->pkt, or into b->uso, which is busy then. 1; 0: there is none,
+ * -errno: it was not one. */
 static int tap_read(struct bridge *b)
 {
 	struct iovec iov[TANDEM_NET_IOVS + 2];
-	uint8_t over[OVER];
 	struct vnet_hdr v;
 	ssize_t n;
 
 	iov[0] = (struct iovec){ &v, sizeof(v) };
 	memcpy(iov + 1, b->pkt.iov, b->pkt.iovcnt * sizeof(*iov));
-	iov[b->pkt.iovcnt + 1] = (struct iovec){ over, sizeof(over) };
+	iov[b->pkt.iovcnt + 1] = uso_rest(&b->uso, b->asked);
 	n = readv(b->tap, iov, b->pkt.iovcnt + 2);
 	if (n < 0 && errno == EBADFD)
 		b->gone = true; /* somebody deleted it */
@@ -74,7 +73,10 @@ static int tap_read(struct bridge *b)
 	    n > (ssize_t)(sizeof(v) + b->room))
 		return -EMSGSIZE;
 	b->pkt.len = (uint32_t)n - (uint32_t)sizeof(v);
-	return read_meta(&v, &b->pkt) ? -EMSGSIZE : 1;
+	if (b->pkt.len > b->asked || vnet_is_uso(&v))
+		return uso_take(&b->uso, &v, &b->pkt, b->asked, b->pkt.len) ? -EMSGSIZE
+									    : 1;
+	return uso_meta(&b->uso, &v, &b->pkt) ? -EMSGSIZE : 1;
 }
 
 static unsigned tap_to_vif(struct bridge *b)
@@ -84,16 +86,14 @@ static unsigned tap_to_vif(struct bridge *b)
 	for (; n < BATCH; n++) {
 		int err;
 
-		if (!b->has_pkt)
-			b->has_pkt = tandem_net_room(b->q, &b->pkt, 1, b->room) == 1;
-		b->no_room = !b->has_pkt;
+		b->no_room = !uso_send(&b->uso, b->q) || !take_room(b);
 		if (b->no_room)
 			break;
 		err = tap_read(b);
 		if (!err)
 			break;
-		if (err < 0) {
-			b->t->drops++;
+		if (err < 0 || uso_busy(&b->uso)) {
+			b->t->drops += err < 0;
 			continue; /* its room is as good as it was */
 		}
 		b->has_pkt = false;
@@ -150,6 +150,7 @@ static void changed(struct bridge *b)
 	struct netfront_prog *p = b->t->p;
 	struct tandem_net_info i;
 	unsigned tso = TANDEM_NET_TSO4 | TANDEM_NET_TSO6;
+	uint32_t frame;
 
 	if (tandem_net_error(p->net)) {
 		b->gone = true;
@@ -158,7 +159,11 @@ static void changed(struct bridge *b)
 	if (!b->t->index)
 		(void)bridge_setup(p); /* it said what is wrong */
 	tandem_net_get_info(p->net, &i);
-	b->room = i.tx.active & tso ? GSO_ROOM : i.mtu + NETIF_ETH_HLEN + TAGS;
+	frame = i.mtu + NETIF_ETH_HLEN + TAGS;
+	b->room = i.tx.active & tso || bridge_uso(p, &i) ? GSO_ROOM : frame;
+	b->uso.frame = frame;
+	b->uso.csum = i.tx.active & TANDEM_NET_CSUM;
+	b->uso.csum6 = i.tx.active & TANDEM_NET_CSUM6;
 	give_room(b);
 }
 

@@ -20,21 +20,35 @@ static void print_features(const char *way, const struct tandem_net_features *f)
 	}
 }
 
+/* Of the tap alone: netif has no word for it. */
+static void print_uso(const struct netfront_prog *p, const struct tandem_net_info *i)
+{
+	bool active = p->tap && bridge_uso(p, i);
+
+	printf("tx-uso: %s%s\n", active ? "on" : "off",
+	       active	     ? ""
+	       : p->uso_off  ? " [requested off]"
+	       : !p->tap     ? " [no tap]"
+	       : !p->has_uso ? " [not offered]"
+			     : " [needs another]");
+}
+
 static const char *on(bool b)
 {
 	return b ? "on" : "off";
 }
 
-void info_print(struct tandem_net *net)
+void info_print(const struct netfront_prog *p)
 {
 	struct tandem_net_info i;
 
-	tandem_net_get_info(net, &i);
+	tandem_net_get_info(p->net, &i);
 	printf("mac: %02x:%02x:%02x:%02x:%02x:%02x\n", i.mac[0], i.mac[1], i.mac[2],
 	       i.mac[3], i.mac[4], i.mac[5]);
 	printf("mtu: %u\ncarrier: %s\n", i.mtu, on(i.carrier));
 	printf("queues: %u [asked %u, offered %u]\n", i.rings, i.queues, i.max_queues);
 	print_features("tx", &i.tx);
+	print_uso(p, &i);
 	print_features("rx", &i.rx);
 	printf("split-event-channels: %s\n", on(i.split));
 	printf("control-ring: %s\n", on(i.ctrl));

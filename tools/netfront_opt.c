@@ -41,7 +41,8 @@ static const struct argp_option option_table[] = {
 	{ "seconds", OPT_SECONDS, "N", 0, "end after so long; --gen, --sink: 10", 0 },
 	{ "queues", 'q', "N", 0, "pairs of rings, and queues of the tap (1)", 0 },
 	{ "offload", OPT_OFFLOAD, "LIST", 0,
-	  "KEY=off,...: do without sg, csum, csum6, tso4, tso6; tx-KEY, rx-KEY: one way",
+	  "KEY=off,...: do without sg, csum, csum6, tso4, tso6, uso; tx-KEY, rx-KEY: one "
+	  "way",
 	  0 },
 	{ "hash", OPT_HASH, NULL, 0, "ask for a Toeplitz hash to choose queues", 0 },
 	{ "no-split", OPT_NO_SPLIT, NULL, 0, "one event channel for both rings", 0 },
@@ -81,8 +82,9 @@ static unsigned number(struct argp_state *state, const char *option, const char 
 }
 
 /* One KEY=on|off of --offload. */
-static void offload(struct argp_state *state, struct tandem_net_opts *o, char *word)
+static void offload(struct argp_state *state, struct netfront_prog *p, char *word)
 {
+	struct tandem_net_opts *o = &p->opts;
 	static const char *const names[] = { "sg", "csum", "csum6", "tso4", "tso6" };
 	char *value = strchr(word, '='), *key = word;
 	bool tx = true, rx = true, off;
@@ -99,12 +101,16 @@ static void offload(struct argp_state *state, struct tandem_net_opts *o, char *w
 		rx = !tx;
 		key += 3;
 	}
+	if (!strcmp(key, "uso") && tx) { /* the tap's alone: the vif has none */
+		p->uso_off = off;
+		return;
+	}
 	for (i = 0; i < 5 && strcmp(key, names[i]); i++)
 		;
 	if (i == 5)
 		argp_error(state,
 			   "--offload %s: want sg, csum, csum6, tso4 or tso6, perhaps "
-			   "with tx- or rx- in front",
+			   "with tx- or rx- in front, or uso",
 			   word);
 	if (tx)
 		o->tx_off = off ? o->tx_off | 1u << i : o->tx_off & ~(1u << i);
@@ -112,7 +118,7 @@ static void offload(struct argp_state *state, struct tandem_net_opts *o, char *w
 		o->rx_off = off ? o->rx_off | 1u << i : o->rx_off & ~(1u << i);
 }
 
-static void offloads(struct argp_state *state, struct tandem_net_opts *o, const char *arg)
+static void offloads(struct argp_state *state, struct netfront_prog *p, const char *arg)
 {
 	cleanup_free char *list = strdup(arg);
 	char *save = NULL;
@@ -120,7 +126,7 @@ static void offloads(struct argp_state *state, struct tandem_net_opts *o, const 
 	if (!list)
 		return;
 	for (char *w = strtok_r(list, ",", &save); w; w = strtok_r(NULL, ",", &save))
-		offload(state, o, w);
+		offload(state, p, w);
 }
 
 static void set_mac(struct argp_state *state, struct netfront_prog *p, const char *arg)
@@ -170,7 +176,7 @@ static error_t parse_more(int key, char *arg, struct argp_state *state,
 {
 	switch (key) {
 	case OPT_OFFLOAD:
-		offloads(state, &p->opts, arg);
+		offloads(state, p, arg);
 		break;
 	case OPT_MAC:
 		set_mac(state, p, arg);

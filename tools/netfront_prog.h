@@ -26,6 +26,7 @@ struct netfront_prog {
 	int fds[TAP_MAX_QUEUES];
 	struct tapw *writers[TAP_MAX_QUEUES]; /* netfront_write.h */
 	unsigned nr_fds;
+	bool uso_off, has_uso; /* asked to do without; the kernel can */
 	char made[IFACE_NAME_MAX];
 	unsigned mtu; /* as it was set */
 	/* The threads, one a queue. */
@@ -50,13 +51,17 @@ int bridge_open(struct netfront_prog *p);
 /* Sets it up for what was negotiated; the first time before rights are dropped. */
 int bridge_setup(struct netfront_prog *p);
 void bridge_close(struct netfront_prog *p);
+/* Does the tap give large UDP packets, with this negotiated? They are cut here, so that
+ * the vif need not know them: but it is no gain without blank checksums, and they
+ * are as large as TCP's. */
+bool bridge_uso(const struct netfront_prog *p, const struct tandem_net_info *i);
 
 /* netfront_bridge.c, netfront_gen.c: a thread's work, until p->stop. */
 void bridge_run(struct netfront_thread *t);
 void gen_run(struct netfront_thread *t);
 
 /* netfront_info.c: as `ethtool -k` does; the counters as one line of JSON. */
-void info_print(struct tandem_net *net);
+void info_print(const struct netfront_prog *p);
 void info_stats(struct tandem_net *net);
 
 #endif

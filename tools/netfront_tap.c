@@ -16,6 +16,7 @@ int bridge_open(struct netfront_prog *p)
 		return err;
 	}
 	p->nr_fds = p->opts.queues;
+	p->has_uso = tap_has_uso(p->fds[0]);
 	for (unsigned i = 0; i < p->nr_fds && !err; i++)
 		err = tapw_new(p->fds[i], &p->writers[i]);
 	if (err)
@@ -31,19 +32,26 @@ void bridge_close(struct netfront_prog *p)
 	}
 }
 
+bool bridge_uso(const struct netfront_prog *p, const struct tandem_net_info *i)
+{
+	return p->has_uso && !p->uso_off && i->tx.active & TANDEM_NET_SG &&
+	       i->tx.active & (TANDEM_NET_CSUM | TANDEM_NET_CSUM6);
+}
+
 /*
  * A tap's offloads are those of what comes out of it. It has one for checksums of
- * either IP: it is on if the vif takes both.
+ * either IP: what the vif does not take of them is filled in (netfront_uso.h).
  */
-static int set_offloads(struct netfront_prog *p, unsigned tx)
+static int set_offloads(struct netfront_prog *p, const struct tandem_net_info *i)
 {
-	const unsigned csums = TANDEM_NET_CSUM | TANDEM_NET_CSUM6;
-	bool csum = (tx & csums) == csums;
+	const unsigned tx = i->tx.active;
 	int err = 0;
 
-	for (unsigned i = 0; i < p->nr_fds && !err; i++)
-		err = tap_set_offload(p->fds[i], csum, csum && tx & TANDEM_NET_TSO4,
-				      csum && tx & TANDEM_NET_TSO6, false);
+	for (unsigned k = 0; k < p->nr_fds && !err; k++)
+		err = tap_set_offload(p->fds[k],
+				      tx & (TANDEM_NET_CSUM | TANDEM_NET_CSUM6),
+				      tx & TANDEM_NET_TSO4, tx & TANDEM_NET_TSO6,
+				      bridge_uso(p, i));
 	if (err)
 		log_err("tap %s: its offloads cannot be set: %s", p->made,
 			strerror(-err));
@@ -84,7 +92,7 @@ int bridge_setup(struct netfront_prog *p)
 			 "packets are lost",
 			 p->made, p->mtu, i.mtu);
 	if (!err)
-		err = set_offloads(p, i.tx.active);
+		err = set_offloads(p, &i);
 	/* older kernels cannot: then it stays on */
 	if (!err)
 		(void)tap_set_carrier(p->fds[0], i.carrier);

@@ -55,7 +55,7 @@ static int connected(struct tandem_net *net, void *arg)
 	if (err)
 		return err;
 	if (r->p.verbose && !r->o.info)
-		info_print(net);
+		info_print(&r->p);
 	daemon_ready(r->ready);
 	r->ready = -1;
 	return r->o.sandbox ? enter_sandbox() : 0;
@@ -154,8 +154,9 @@ static int run_threads(struct run *r, const sigset_t *signals)
 }
 
 /* --info: prints it when all is known, or when the backend has had its time. */
-static void print_info(struct tandem_net *net)
+static void print_info(const struct netfront_prog *p)
 {
+	struct tandem_net *net = p->net;
 	double start = now();
 	struct tandem_net_info i;
 
@@ -163,7 +164,7 @@ static void print_info(struct tandem_net *net)
 		tandem_net_get_info(net, &i);
 	while (i.asking && now() - start < ASKING_S &&
 	       tandem_net_wait(tandem_net_queue(net, 0), 0, TICK_MS * 1000) >= 0);
-	info_print(net);
+	info_print(p);
 }
 
 /* --------------------------------------------------------------------- main */
@@ -191,7 +192,7 @@ static int run(struct run *r)
 		return err;
 	}
 	if (r->o.info)
-		print_info(r->p.net);
+		print_info(&r->p);
 	else
 		err = run_threads(r, &signals);
 	if (err && !tandem_net_error(r->p.net)) /* else the library has said it */

@@ -193,6 +193,10 @@ connected() {
 		tandem network-list guest0 --json)"
 	matches "agreed" "Connected +xenbr0 +2 from guest: csum,sg,tso4; to guest: sg,csum6" \
 		"$(tandem network-list guest0)"
+	is "what the port does" false "$(json '.[0].port_uso' tandem network-list guest0 --json)"
+	xenstore-write $be/port-uso 1
+	is "what the port does" true "$(json '.[0].port_uso' tandem network-list guest0 --json)"
+	matches "what the port does" "to guest: sg,csum6; port: uso" "$(tandem network-list guest0)"
 	(wait_for 5 xenstore-read $be/stats-request &&
 		xenstore-write $be/stats '{"rx_packets":7,"name":"x"}') &
 	matches "counters" 'rx_packets +7' "$(tandem network-list guest0 --stats)"

@@ -47,6 +47,7 @@ strings() {
 		port=switch:nope|guest0/0: switch 'nope': there is none of that name; there are: sw0
 		port=packet:nope0|guest0/0: target=nope0: there is no such interface
 		port=xdp:nope0|guest0/0: target=nope0: there is no such interface
+		port=tap;uso=no|guest0/0: options=uso=no: want uso=on or uso=off
 		port=tap,vifname=dummy0|guest0/0: vifname=dummy0
 		port=pcap:$work/missing.pcap|guest0/0: .*missing.pcap: No such file
 		port=pcap:$work/truncated.pcap|guest0/0: .*truncated.pcap: .*truncated

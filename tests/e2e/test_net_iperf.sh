@@ -44,14 +44,14 @@ negotiated() {
 		"$(vif guest0 '.to_guest | sort | join(" ") + " "')"
 }
 
-# A tap knows one checksum for both versions of IP: the guest's programs may leave
-# it, and so a large segment, to others only if the vif takes both.
+# A tap knows one checksum for both versions of IP: it is on if the vif takes either, and
+# netfront fills in the other.
 tap_offers() {
 	local on features k word
 	on=$(active tx "$1")
-	[[ $on == *'csum csum6'* ]] || on=''
+	[[ $on != *csum* ]] || on+=' any'
 	features=$(inside guest0 ethtool -k eth0)
-	for k in csum:tx-checksum-ip-generic tso4:tx-tcp-segmentation tso6:tx-tcp6-segmentation; do
+	for k in any:tx-checksum-ip-generic tso4:tx-tcp-segmentation tso6:tx-tcp6-segmentation; do
 		word=off
 		[[ " $on " != *" ${k%%:*} "* ]] || word=on
 		matches "the tap with ${1:-all offloads}" "${k#*:}: $word" "$features"

@@ -109,6 +109,7 @@ refuses 'one of --tap' --domain guest0
 refuses 'not with --gen' --domain guest0 --tap t1 --gen 64
 refuses '14 to 65535' --domain guest0 --gen 13
 refuses 'want sg, csum' --domain guest0 --sink --offload lro=off
+refuses 'want sg, csum' --domain guest0 --sink --offload rx-uso=off
 refuses 'want on or off' --domain guest0 --sink --offload sg=no
 refuses 'no vif 7 \(it has 0\)' --domain guest0 --vif 7 --sink
 refuses 'domain nobody' --domain nobody --sink
