@@ -9,9 +9,9 @@
 
 #define FRAME 1600u /* bytes: most frames have no more */
 
-static size_t private_bytes(uint32_t len)
+static size_t private_bytes(const struct netbuf *b)
 {
-	return len < NETBUF_HDR ? len : NETBUF_HDR;
+	return b->len < b->iov[0].iov_len ? b->len : b->iov[0].iov_len;
 }
 
 int vnetport_out(struct vnetport_out *o, const struct netbuf *b)
@@ -19,7 +19,7 @@ int vnetport_out(struct vnetport_out *o, const struct netbuf *b)
 	o->iov[0] = (struct iovec){ &o->vh, sizeof(o->vh) };
 	memcpy(o->iov + 1, b->iov, b->iovcnt * sizeof(b->iov[0]));
 	o->iovcnt = 1 + b->iovcnt;
-	return vnet_from_meta(&b->meta, b->iov[0].iov_base, private_bytes(b->len), b->len,
+	return vnet_from_meta(&b->meta, b->iov[0].iov_base, private_bytes(b), b->len,
 			      &o->vh);
 }
 
@@ -92,7 +92,7 @@ static bool guest_takes(struct netbuf *b, const struct netdrv_caps *guest)
 	if (!b->meta.csum_blank || (guest->csum && guest->csum6))
 		return true;
 	/* cannot fail: vnet_to_meta() has found the checksum */
-	if (netframe_parse(b->iov[0].iov_base, private_bytes(b->len), &f) || !f.csum)
+	if (netframe_parse(b->iov[0].iov_base, private_bytes(b), &f) || !f.csum)
 		return false;
 	if (f.kind == NETFRAME_IPV4 ? guest->csum : guest->csum6)
 		return true;
@@ -119,7 +119,7 @@ int vnetport_next(struct vnetport_in *in, struct netbuf *b,
 static int took_flat(struct vnetport_in *in, struct netbuf *b, size_t len,
 		     const struct netdrv_caps *guest)
 {
-	const size_t hdr = private_bytes((uint32_t)len);
+	const size_t hdr = len < NETBUF_HDR ? len : NETBUF_HDR;
 
 	if (len >= sizeof(in->large) ||
 	    vnet_cut(&in->vh, in->large, hdr, (uint32_t)len, &in->cut.cut)) {
@@ -141,8 +141,7 @@ int vnetport_took(struct vnetport_in *in, struct netbuf *b, size_t n,
 	if (n > netbuf_iov_bytes(b))
 		return -EMSGSIZE;
 	b->len = (uint32_t)n;
-	if (vnet_to_meta(&in->vh, b->iov[0].iov_base, private_bytes(b->len), b->len,
-			 &b->meta))
+	if (vnet_to_meta(&in->vh, b->iov[0].iov_base, private_bytes(b), b->len, &b->meta))
 		return -EMSGSIZE;
 	return guest_takes(b, guest) ? 1 : -EMSGSIZE;
 }
