@@ -30,13 +30,15 @@
 
 #define PACKET_RCVBUF (4 << 20)
 #define VLAN_AT	      12u /* in a frame */
-#define VLAN_LEN      4u
+#define VLAN_LEN      NETBUF_TAG
+#define VLAN_VID      0x0fffu /* the rest is priority */
 
 struct packet_port {
 	struct netdrv drv; /* first */
 	struct netdrv_caps guest;
 	char name[NETDRV_NAME_MAX];
 	int sock;
+	bool tags_beside;
 	netport_count refused;
 	uint64_t lost; /* by the kernel: nobody received them in time */
 };
@@ -47,6 +49,7 @@ struct packet_queue {
 	struct mmsghdr msg[NETDRV_BATCH];
 	struct vnetport_out out[NETDRV_BATCH];
 	struct vnetport_in in;
+	uint16_t vid; /* with tags_beside: of what was received last */
 };
 
 /* ------------------------------------------------------------ before the sandbox */
@@ -137,6 +140,11 @@ static int packet_set_guest(struct netdrv *dev, const struct netdrv_caps *caps)
 	return 0;
 }
 
+static void packet_tags_beside(struct netdrv *dev)
+{
+	((struct packet_port *)dev)->tags_beside = true;
+}
+
 static void packet_stats(struct netdrv *dev, char *buf, size_t len)
 {
 	struct packet_port *port = (struct packet_port *)dev;
@@ -223,16 +231,20 @@ static int packet_send(struct netdrv_queue *q, struct netbuf *const *pkts, unsig
 	return (int)(sent < ready ? number[sent] : n);
 }
 
+static uint16_t tag_type(const struct tpacket_auxdata *aux)
+{
+	return aux->tp_status & TP_STATUS_VLAN_TPID_VALID ? aux->tp_vlan_tpid
+							  : ETH_P_8021Q;
+}
+
 /* Moves what stands behind the addresses, the tag goes between; len: with it. */
 static void insert_tag(const struct iovec *iov, const struct tpacket_auxdata *aux,
 		       size_t len)
 {
-	uint16_t tpid = aux->tp_status & TP_STATUS_VLAN_TPID_VALID ? aux->tp_vlan_tpid
-								   : ETH_P_8021Q;
 	uint8_t carry[VLAN_LEN], out[VLAN_LEN];
 	size_t at = VLAN_AT;
 
-	netframe_put_be16(carry, tpid);
+	netframe_put_be16(carry, tag_type(aux));
 	netframe_put_be16(carry + 2, aux->tp_vlan_tci);
 	for (unsigned i = 0; len; i++) {
 		size_t n = iov[i].iov_len < len ? iov[i].iov_len : len, k;
@@ -251,18 +263,33 @@ static void insert_tag(const struct iovec *iov, const struct tpacket_auxdata *au
 }
 
 /* The kernel takes the outer VLAN tag off and tells it beside the packet. */
+static bool tag_beside(struct msghdr *msg, struct tpacket_auxdata *aux)
+{
+	struct cmsghdr *c = CMSG_FIRSTHDR(msg);
+
+	if (!c || c->cmsg_level != SOL_PACKET || c->cmsg_type != PACKET_AUXDATA)
+		return false;
+	memcpy(aux, CMSG_DATA(c), sizeof(*aux));
+	return aux->tp_status & TP_STATUS_VLAN_VALID;
+}
+
+/* 0: none, or none of 802.1Q */
+static uint16_t tag_vid(struct msghdr *msg)
+{
+	struct tpacket_auxdata aux;
+
+	if (!tag_beside(msg, &aux) || tag_type(&aux) != ETH_P_8021Q)
+		return 0;
+	return aux.tp_vlan_tci & VLAN_VID;
+}
+
 static ssize_t put_tag_back(struct vnetport_in *in, const struct netbuf *b,
 			    struct msghdr *msg, ssize_t n)
 {
 	const struct iovec flat = { in->large, sizeof(in->large) };
-	struct cmsghdr *c = CMSG_FIRSTHDR(msg);
 	struct tpacket_auxdata aux;
 
-	if (!c || c->cmsg_level != SOL_PACKET || c->cmsg_type != PACKET_AUXDATA ||
-	    n < (ssize_t)(sizeof(in->vh) + NETIF_ETH_HLEN))
-		return n;
-	memcpy(&aux, CMSG_DATA(c), sizeof(aux));
-	if (!(aux.tp_status & TP_STATUS_VLAN_VALID))
+	if (n < (ssize_t)(sizeof(in->vh) + NETIF_ETH_HLEN) || !tag_beside(msg, &aux))
 		return n;
 	n += VLAN_LEN;
 	if ((size_t)n - sizeof(in->vh) > (in->flat ? flat.iov_len : netbuf_iov_bytes(b)))
@@ -275,7 +302,8 @@ static ssize_t put_tag_back(struct vnetport_in *in, const struct netbuf *b,
 
 static int packet_recv(struct netdrv_queue *q, struct netbuf *b)
 {
-	struct vnetport_in *in = &((struct packet_queue *)q)->in;
+	struct packet_queue *pq = (struct packet_queue *)q;
+	struct vnetport_in *in = &pq->in;
 	struct packet_port *port = (struct packet_port *)q->dev;
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(struct tpacket_auxdata))];
 	struct iovec iov[VNETPORT_IOVS];
@@ -286,6 +314,7 @@ static int packet_recv(struct netdrv_queue *q, struct netbuf *b)
 	int ret;
 
 	if (vnetport_cutting(in)) {
+		b->vlan = pq->vid;
 		ret = vnetport_next(in, b, &port->guest);
 		q->drops += ret < 0;
 		return ret;
@@ -296,8 +325,12 @@ static int packet_recv(struct netdrv_queue *q, struct netbuf *b)
 		return 0;
 	if (n > 0) {
 		vnetport_gather(in, b, (size_t)n);
-		n = put_tag_back(in, b, &msg, n);
+		if (port->tags_beside)
+			pq->vid = tag_vid(&msg);
+		else
+			n = put_tag_back(in, b, &msg, n);
 	}
+	b->vlan = pq->vid;
 	ret = n < 0 ? -EMSGSIZE : vnetport_took(in, b, (size_t)n, &port->guest);
 	q->drops += ret < 0;
 	return ret;
@@ -320,6 +353,7 @@ const struct netdrv_ops drv_packet = {
 	.open = packet_open,
 	.close = packet_close,
 	.set_guest = packet_set_guest,
+	.tags_beside = packet_tags_beside,
 	.queue_start = packet_queue_start,
 	.queue_stop = packet_queue_stop,
 	.send = packet_send,

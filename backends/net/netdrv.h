@@ -8,7 +8,7 @@
  * large segment that the port did not say it can carry.
  *
  * Guest memory behind the iovecs may change at any time, except iov[0], which
- * is always private memory of netback's and holds the packet's first
+ * is always private memory of netback's and holds at least the packet's first
  * min(len, NETBUF_HDR) bytes: a driver interprets nothing but those.
  *
  * Threads: open, set_guest and close on the control thread. Everything of a
@@ -28,19 +28,24 @@
 struct worker; /* backends/worker.h */
 
 #define NETBUF_HDR   128u /* bytes of a packet that are private */
+#define NETBUF_TAG   4u	  /* bytes of a VLAN tag */
 #define NETBUF_IOVS  (NETIF_PKT_SLOTS + 1u)
 #define NETDRV_BATCH 64u
 
 /*
  * One packet. On the way to a port len is its length and the iovecs add up to
- * it. On the way from a port the iovecs are room (iov[0] is NETBUF_HDR bytes,
- * private), and recv() sets len and meta and fills them in order; it changes
- * neither iov[] nor iovcnt.
+ * it: at most XEN_NETIF_MAX_TX_SIZE, and a tag. On the way from a port the iovecs
+ * are room (iov[0] is NETBUF_HDR bytes or a tag more, private), and recv() sets len
+ * and meta and fills them in order; it changes neither iov[] nor iovcnt.
+ *
+ * In front of iov[0] netback's own packets and room have NETBUF_TAG bytes more, where
+ * netvlan.h puts tags.
  */
 struct netbuf {
 	struct netif_meta meta;
 	uint32_t len;
 	uint16_t iovcnt;
+	uint16_t vlan; /* recv() of a port with tags_beside; 0: no tag */
 	struct iovec iov[NETBUF_IOVS];
 };
 
@@ -126,6 +131,9 @@ struct netdrv_ops {
 	 * csum_blank or gso_type.
 	 */
 	int (*set_guest)(struct netdrv *dev, const struct netdrv_caps *caps);
+	/* Optional, before the first queue starts, of a port that has the outer tag
+	 * beside the packet: recv() leaves it there, and sets vlan. */
+	void (*tags_beside)(struct netdrv *dev);
 	/* Required. index < info.max_queues. client outlives the queue. */
 	int (*queue_start)(struct netdrv *dev, uint32_t index, struct worker *w,
 			   struct netdrv_client *client, struct netdrv_queue **q);
@@ -138,7 +146,8 @@ struct netdrv_ops {
 	 */
 	int (*send)(struct netdrv_queue *q, struct netbuf *const *pkts, unsigned n);
 	/* Required unless info.no_recv: takes the next packet. 1; 0: there is none;
-	 * -EMSGSIZE: it was larger than the room, is gone and counted. */
+	 * -EMSGSIZE: it was larger than the room, or nothing for this guest; it is
+	 * gone and counted. */
 	int (*recv)(struct netdrv_queue *q, struct netbuf *b);
 	/*
 	 * Optional: before the worker sleeps. Nonzero: do not, there is something

@@ -83,19 +83,23 @@ struct netq_config {
 	void *arg;
 };
 
+#define NETQ_TAG_ROOM 16u /* NETBUF_TAG, and what is behind it is aligned */
+
 /* A packet of the guest on its way to the port, within a round. */
 struct netq_tx {
 	struct netbuf b; /* iov[0]: hdr */
 	int16_t status;	 /* its answer */
 	struct netif_pkt p;
 	void *addr[NETIF_FATAL_SLOTS];
-	_Alignas(16) uint8_t hdr[NETBUF_HDR];
+	_Alignas(16) uint8_t tag_room[NETQ_TAG_ROOM]; /* right in front of hdr */
+	uint8_t hdr[NETBUF_HDR];
 };
 
 /* A frame cut out of a large segment. */
 struct netq_seg {
 	struct netbuf b;
-	_Alignas(16) uint8_t hdr[NETBUF_HDR];
+	_Alignas(16) uint8_t tag_room[NETQ_TAG_ROOM];
+	uint8_t hdr[NETBUF_HDR];
 };
 
 /* What a round on the way to the port works with; each worker has one for all its
@@ -153,7 +157,8 @@ struct netq {
 	struct netq_rxreq rxreq[NETQ_RX_AHEAD];
 	/* Their pages, the first ones again behind the last: any packet's are in a row */
 	struct iovec rxiov[NETQ_RX_AHEAD + NETBUF_IOVS];
-	_Alignas(16) uint8_t rx_hdr[NETBUF_HDR];
+	_Alignas(16) uint8_t rx_tag_room[NETQ_TAG_ROOM];
+	uint8_t rx_hdr[NETBUF_HDR];
 	struct netif_pkt held_pkt;
 };
 

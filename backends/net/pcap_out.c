@@ -24,7 +24,7 @@ int pcap_out_open(struct pcap_out *out, int fd)
 	if (copy < 0)
 		return err;
 	err = -ENOMEM;
-	out->flat = malloc(NETPORT_MAX);
+	out->flat = malloc(NETPORT_MAX + NETBUF_TAG);
 	out->buf = malloc(OUT_BUF);
 	out->like = pcap_open_dead_with_tstamp_precision(DLT_EN10MB, OUT_SNAPLEN,
 							 PCAP_TSTAMP_PRECISION_NANO);

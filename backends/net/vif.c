@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "backends/net/netswitches.h"
+#include "backends/net/netvlan.h"
 #include "hv/base/cleanup.h"
 #include "hv/base/log.h"
 
@@ -194,6 +195,8 @@ static int vif_open_port(struct vif *v, struct netdrv_params *p)
 		for (int i = 0; err && i < p->nfds; i++)
 			close(p->fds[i]);
 	}
+	if (!err && v->vlan)
+		err = netvlan_wrap(&v->port, v->vlan);
 	if (err)
 		xenbus_error(&v->dev.xb, "%s", why ? why : strerror(-err));
 	else

@@ -17,6 +17,7 @@
 struct vif {
 	struct device dev; /* first */
 	struct netdrv *port;
+	uint16_t vlan; /* of a port that netvlan.h is around; 0: there is none */
 	struct netguard guard;
 	struct throttle *throttle;
 	char made[NETDRV_NAME_MAX]; /* the interface that opening made, or "" */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backends/net/netvlan.h"
 #include "backends/net/switch.h"
 #include "backends/net/vif.h"
 #include "hv/base/cleanup.h"
@@ -47,6 +48,17 @@ static bool vif_bridge_is_switch(const char *bridge)
 	return bridge && switch_find(bridge, &why);
 }
 
+/* Of a port that knows of none: netback tags and filters. */
+static int vif_read_vlan(struct vif *v)
+{
+	uint64_t n = 0;
+
+	if (xenbus_get_num(&v->dev.xb, "vlan", NETVLAN_MAX, &n) || !n)
+		return vif_bad(v, "vlan", "1 to 4094");
+	v->vlan = (uint16_t)n;
+	return 0;
+}
+
 /* The driver, if none is named, and what a switch's port is told besides. */
 static int vif_choose_port(struct vif *v, struct netdrv_params *p)
 {
@@ -59,11 +71,13 @@ static int vif_choose_port(struct vif *v, struct netdrv_params *p)
 		p->driver = strdup(vif_bridge_is_switch(p->bridge) ? "switch" : "tap");
 	if (!p->driver)
 		return -ENOMEM;
+	v->vlan = 0;
 	if (strcmp(p->driver, "switch")) {
-		if (!vlan && !alone)
-			return 0;
-		return vif_bad(v, vlan ? "vlan" : "isolated",
-			       "it with a switch of tandem-netback's only (--switch)");
+		if (alone)
+			return vif_bad(v, "isolated",
+				       "it with a switch of tandem-netback's only "
+				       "(--switch)");
+		return vlan ? vif_read_vlan(v) : 0;
 	}
 	if (!p->target && p->bridge)
 		p->target = strdup(p->bridge);
@@ -202,6 +216,17 @@ static uint64_t vif_counter(const struct netq *q, int c)
 	return atomic_load_explicit(&q->count[c], memory_order_relaxed);
 }
 
+static void vif_put_vlan_drops(const struct vif *v, json_t *o)
+{
+	struct netvlan_drops n;
+
+	if (!v->port || !v->vlan)
+		return;
+	n = netvlan_drops(v->port);
+	json_object_set_new(o, "tx_dropped_vlan", json_integer((json_int_t)n.tx));
+	json_object_set_new(o, "rx_dropped_vlan", json_integer((json_int_t)n.rx));
+}
+
 int vif_publish_stats(struct vif *v)
 {
 	json_t *o = json_object();
@@ -217,6 +242,7 @@ int vif_publish_stats(struct vif *v)
 		json_object_set_new(o, netq_counter_names[c],
 				    json_integer((json_int_t)sum));
 	}
+	vif_put_vlan_drops(v, o);
 	json_object_set_new(o, "queues", json_integer((json_int_t)v->dev.nr_queues));
 	text = json_dumps(o, JSON_COMPACT);
 	if (text)

@@ -43,7 +43,7 @@ strings() {
 		rate=100|rate '100' is no rate
 		bridge=br9|guest0/0: bridge=br9: there is no such bridge
 		bridge=dummy0|guest0/0: bridge=dummy0: this interface is not a bridge
-		port=tap,vlan=6|guest0/0: vlan=6: want it with a switch
+		port=tap,isolated=1|guest0/0: isolated=1: want it with a switch
 		port=switch:nope|guest0/0: switch 'nope': there is none of that name; there are: sw0
 		port=packet:nope0|guest0/0: target=nope0: there is no such interface
 		port=xdp:nope0|guest0/0: target=nope0: there is no such interface

@@ -70,7 +70,7 @@ link() {
 	local by=$1
 	shift
 	ok tandem network-attach guest0 "mac=$mac0,backend=drv0,port=$by,vifname=vif0${mtu:+,mtu=$mtu}"
-	netfront_start guest0 --verbose "$@" >"$work/info" || exit 1
+	netfront_start guest0 --verbose "$@" || exit 1
 	address guest0 eth0 2
 	address drv0 vif0 1
 }
@@ -84,7 +84,7 @@ unlink_vif() {
 
 # says FROM-GUEST TO-GUEST: what each end and its tap report
 says() {
-	matches "netfront's report" "tx-uso: $1" "$(grep ^tx-uso "$work/info")"
+	matches "netfront's report" "tx-uso: $1" "$(grep ^tx-uso "$work/guest0.out")"
 	is "network-list" "$([ "$2" = on ] && echo true || echo false)" "$(vif guest0 .port_uso)"
 	matches "the guest's tap" "tx-udp-segmentation: ${1%% *}" "$(inside guest0 ethtool -k eth0)"
 	matches "the backend's tap" "tx-udp-segmentation: $2" "$(inside drv0 ethtool -k vif0)"
@@ -120,7 +120,7 @@ wait_for 5 inside drv0 ss -Hltn 'sport = 5201' || fail "iperf3 -s does not liste
 
 mtu=''
 link tap
-if grep -q 'tx-uso: off \[not offered\]' "$work/info"; then
+if grep -q 'tx-uso: off \[not offered\]' "$work/guest0.out"; then
 	echo "this kernel's taps have no USO (Linux 6.2)"
 	exit 77
 fi
@@ -157,7 +157,7 @@ for off in csum csum6 tx-csum6 rx-csum; do
 done
 for off in csum=off,csum6=off tx-sg=off; do
 	link tap --offload $off
-	matches "netfront's report" 'tx-uso: off \[needs another\]' "$(grep ^tx-uso "$work/info")"
+	matches "netfront's report" 'tx-uso: off \[needs another\]' "$(grep ^tx-uso "$work/guest0.out")"
 	both "$off" 1371 10 44 50
 	unlink_vif "$off"
 done

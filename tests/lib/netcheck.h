@@ -18,17 +18,28 @@ static inline const char *netcheck_meta(const struct netif_meta *m,
 	return NULL;
 }
 
+/* Does it begin with a tag that netvlan.h may have put there? Then it may be longer. */
+static inline uint32_t netcheck_tag(const struct netbuf *b)
+{
+	const uint8_t *hdr = b->iov[0].iov_base;
+
+	return b->iov[0].iov_len >= 18 && hdr[12] == 0x81 && !hdr[13] ? NETBUF_TAG : 0;
+}
+
 /* NULL, or what is wrong. */
 static inline const char *netcheck_sent(const struct netbuf *b,
 					const struct netdrv_caps *can)
 {
 	size_t bytes = 0;
+	uint32_t tag;
 
-	if (b->len < NETIF_ETH_HLEN || b->len > XEN_NETIF_MAX_TX_SIZE)
-		return "its length";
 	if (!b->iovcnt || b->iovcnt > NETBUF_IOVS)
 		return "the number of iovecs";
-	if (b->iov[0].iov_len != (b->len < NETBUF_HDR ? b->len : NETBUF_HDR))
+	tag = netcheck_tag(b);
+	if (b->len < NETIF_ETH_HLEN || b->len > XEN_NETIF_MAX_TX_SIZE + tag)
+		return "its length";
+	if (b->iov[0].iov_len != (b->len < NETBUF_HDR ? b->len : NETBUF_HDR) &&
+	    b->iov[0].iov_len != (b->len < NETBUF_HDR + tag ? b->len : NETBUF_HDR + tag))
 		return "the private bytes";
 	for (unsigned i = 0; i < b->iovcnt; i++) {
 		if (!b->iov[i].iov_len || b->iov[i].iov_len > NETIF_PAGE_SIZE)

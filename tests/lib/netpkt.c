@@ -104,10 +104,25 @@ struct netpkt *netpkt_room(uint32_t bytes, unsigned pieces, uint64_t seed)
 	return pkt_new(bytes, NETBUF_HDR, pieces, seed);
 }
 
+struct netpkt *netpkt_tag_room(struct netpkt *p)
+{
+	struct iovec *v = &p->b.iov[0];
+	uint8_t *mem = malloc(NETBUF_TAG + v->iov_len);
+
+	assert_non_null(mem);
+	assert_int_equal(p->head, 0);
+	memcpy(mem + NETBUF_TAG, v->iov_base, v->iov_len);
+	free(v->iov_base);
+	v->iov_base = mem + NETBUF_TAG;
+	p->was.iov[0] = *v;
+	p->head = NETBUF_TAG;
+	return p;
+}
+
 void netpkt_free(struct netpkt *p)
 {
 	for (unsigned i = 0; i < p->was.iovcnt; i++)
-		free(p->was.iov[i].iov_base);
+		free((uint8_t *)p->was.iov[i].iov_base - (i ? 0 : p->head));
 	free(p);
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backends/net/netvlan.h"
 #include "tests/lib/netcheck.h"
 
 #define FILL 0x5c
@@ -56,7 +57,7 @@ static bool sim_may_touch(const struct netqsim *s, const struct iovec *v)
 static void sim_take(struct netqsim *s, const struct netbuf *b)
 {
 	const char *what = netcheck_sent(b, &s->port.info.send);
-	static uint8_t all[XEN_NETIF_MAX_TX_SIZE];
+	static uint8_t all[XEN_NETIF_MAX_TX_SIZE + NETBUF_TAG];
 
 	if (what)
 		wrong(what);
@@ -91,7 +92,7 @@ static int sim_recv(struct netdrv_queue *q, struct netbuf *b)
 {
 	struct netqsim *s = sim_of(q);
 	struct netqsim_pkt *p = &s->wait[s->wait_head % NETQSIM_WAIT];
-	static uint8_t all[XEN_NETIF_MAX_TX_SIZE];
+	static uint8_t all[XEN_NETIF_MAX_TX_SIZE + NETBUF_TAG];
 
 	if (s->wait_head == s->wait_tail)
 		return 0;
@@ -115,8 +116,14 @@ static int sim_arm(struct netdrv_queue *q, bool want_recv)
 	return want_recv && s->wait_head != s->wait_tail;
 }
 
+static void sim_close(struct netdrv *dev)
+{
+	(void)dev; /* it is part of the simulation */
+}
+
 static const struct netdrv_ops sim_ops = {
 	.name = "sim",
+	.close = sim_close,
 	.queue_start = sim_queue_start,
 	.queue_stop = sim_queue_stop,
 	.send = sim_send,
@@ -169,7 +176,6 @@ void netqsim_start(struct netqsim *s, struct memhv *hv, struct plat *be, domid_t
 	struct netq_config cfg = { .plat = be,
 				   .frontend = fe,
 				   .nr_queues = 1,
-				   .port = &s->port,
 				   .guard = &s->guard,
 				   .guest = c->guest,
 				   .sg = c->sg,
@@ -186,6 +192,10 @@ void netqsim_start(struct netqsim *s, struct memhv *hv, struct plat *be, domid_t
 					     .mtu = c->mtu ? c->mtu : 1500,
 					     .max_queues = 1,
 					     .no_recv = c->no_recv } };
+	s->dev = &s->port;
+	if (c->vlan && netvlan_wrap(&s->dev, c->vlan))
+		wrong("no VLAN");
+	cfg.port = s->dev;
 	s->echo = c->echo;
 	s->room = NETDRV_BATCH;
 	netguard_init(&s->guard);
@@ -216,6 +226,7 @@ void netqsim_stop(struct netqsim *s)
 	if (!s->stopped)
 		wrong("does not stop");
 	netq_free(s->q);
+	s->dev->ops->close(s->dev);
 	evtchn_close(s->ch);
 	gnttab_arena_free(s->data);
 	gnttab_arena_free(s->rings);

@@ -23,6 +23,7 @@ struct netqsim_pkt {
 
 struct netqsim {
 	struct netdrv port;
+	struct netdrv *dev; /* the port, or what is around it */
 	struct netdrv_queue pq;
 	bool echo;     /* what is sent comes back */
 	unsigned room; /* packets that send() takes at once */
@@ -47,6 +48,7 @@ struct netqsim_config {
 	struct netdrv_caps send, guest;
 	bool sg, echo, readonly, no_recv;
 	uint32_t mtu;
+	uint16_t vlan;	      /* of netvlan.h around the port; 0: none */
 	uint64_t stall_ns;    /* 0: 60 s */
 	uint64_t bytes_per_s; /* 0: no limit */
 };

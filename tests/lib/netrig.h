@@ -23,6 +23,7 @@
 struct netpkt {
 	struct netbuf b;   /* first */
 	struct netbuf was; /* iov and iovcnt as they were made */
+	uint32_t head;	   /* bytes in front of iov[0] */
 };
 
 /* Broadcast from a local address; the bytes behind the header from seed.
@@ -36,6 +37,8 @@ struct netpkt *netpkt_new(const uint8_t *frame, uint32_t len, uint32_t first,
 			  unsigned pieces, uint64_t seed);
 /* Room for `bytes`: iov[0] of NETBUF_HDR (less where bytes are), pieces as above. */
 struct netpkt *netpkt_room(uint32_t bytes, unsigned pieces, uint64_t seed);
+/* Leaves NETBUF_TAG bytes in front of it. Returns p. */
+struct netpkt *netpkt_tag_room(struct netpkt *p);
 void netpkt_free(struct netpkt *p);
 /* Its first b.len bytes. Fails the test when iov[] is not as it was made. */
 void netpkt_bytes(const struct netpkt *p, uint8_t *to);

@@ -131,6 +131,10 @@ static void test_bad_keys_are_told(void **state)
 		{ "rate", "1,2,3" },
 		{ "rate", "-1,1" },
 		{ "rate", "4294967296,1" },
+		{ "vlan", "0" },
+		{ "vlan", "4095" },
+		{ "vlan", "10,20" },
+		{ "isolated", "1" },
 		{ "port-driver", "nobody" },
 	};
 	char path[128], said[64];

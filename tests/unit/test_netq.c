@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "backends/net/netvlan.h"
 #include "tests/lib/frames.h"
 #include "tests/lib/netqsim.h"
 
@@ -319,6 +320,64 @@ static void test_rx_hash_is_never_anothers(void **state)
 	assert_int_equal(p.meta.hash_alg, 0);
 }
 
+/* --------------------------------------------------------------------- VLANs */
+
+/* A port takes only the first ones: what a guest may not send is counted as long as
+ * it stands among them, and the others' bytes are the guest's own. */
+static void test_vlan_without_room(void **state)
+{
+	static const uint8_t own_tag[4] = { 0x81, 0, 0, 10 };
+	struct netif_tx_response rsp;
+
+	(void)state;
+	start(&(struct netqsim_config){ .vlan = 10 });
+	for (unsigned i = 0; i < 10; i++) {
+		netqsim_send(&sim, i, (uint8_t)(2 * i));
+		if (i % 4 == 1) /* 1, 5, 9 */
+			memcpy(sim.data->pages + i * NETIF_PAGE_SIZE + 12, own_tag, 4);
+	}
+	sim.room = 3; /* 0, 2, 3 */
+	(void)fuzz_worker_round();
+	assert_int_equal(sim.sent, 3);
+	assert_int_equal(sim.sent_bytes, 3 * 64);
+	assert_int_equal(netvlan_drops(sim.dev).tx, 1);
+	assert_int_equal(atomic_load(&sim.q->count[NETQ_TX_PACKETS]), 4);
+	assert_int_equal(atomic_load(&sim.q->count[NETQ_TX_BYTES]), 4 * 60);
+	assert_int_equal(atomic_load(&sim.q->count[NETQ_TX_NO_ROOM]), 6);
+	for (unsigned i = 0; i < 10; i++) {
+		ring_copy_response(&sim.tx, &rsp, sizeof(rsp));
+		assert_int_equal(rsp.status, i < 4 ? NETIF_RSP_OKAY : NETIF_RSP_DROPPED);
+	}
+}
+
+/* Others' packets take no request of the guest's, and no more than a round. */
+static void test_vlan_of_others(void **state)
+{
+	static const struct netif_meta m;
+	static const uint8_t tag[4] = { 0x81, 0, 0xe0, 10 };
+	struct netif_pkt p;
+	int avail;
+
+	(void)state;
+	start(&(struct netqsim_config){ .vlan = 10 });
+	netqsim_post(&sim, 0);
+	while (netqsim_feed(&sim, &m, 64))
+		;
+	assert_true(fuzz_worker_round() >= (int)NETQSIM_WAIT);
+	assert_int_equal(netvlan_drops(sim.dev).rx, NETQSIM_WAIT);
+	assert_int_equal(ring_front_avail(&sim.rx), 0);
+	assert_true(netqsim_feed(&sim, &m, 64));
+	memcpy(sim.wait[(sim.wait_tail - 1) % NETQSIM_WAIT].head + 12, tag, 4);
+	(void)fuzz_worker_round();
+	avail = ring_front_avail(&sim.rx);
+	assert_int_equal(avail, 1);
+	assert_int_equal(netif_rx_take(&sim.rx, &avail, &p), 0);
+	assert_int_equal(p.size, 60);
+	assert_int_equal(netvlan_drops(sim.dev).rx, NETQSIM_WAIT);
+	assert_int_equal(atomic_load(&sim.q->count[NETQ_RX_BYTES]), 60);
+	assert_int_equal(atomic_load(&sim.q->count[NETQ_RX_PORT_LOST]), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -333,6 +392,8 @@ int main(void)
 		T(test_rx_large_for_a_small_guest),
 		T(test_rx_large_where_hashes_are_asked_for),
 		T(test_rx_hash_is_never_anothers),
+		T(test_vlan_without_room),
+		T(test_vlan_of_others),
 #undef T
 	};
 
