@@ -18,6 +18,7 @@
 
 #define BAD    2
 #define GOOD   3
+#define VLAN   100 /* frame_make()'s */
 #define SETTLE 200 /* rounds, 50 ms each, after which nothing may be left to do */
 
 struct input {
@@ -204,8 +205,10 @@ static void feed(struct input *in)
 	}
 	if (!netqsim_feed(&bad, &m, take16(in)) || !(a & 16))
 		return;
-	frame_make(frame, &(struct frame_spec){ .v6 = a & 32, .proto = a & 64 ? 6 : 17 });
-	memcpy(bad.wait[(bad.wait_tail - 1) % NETQSIM_WAIT].head, frame, 54);
+	frame_make(frame, &(struct frame_spec){ .tags = bad.dev != &bad.port && a & 128,
+						.v6 = a & 32,
+						.proto = a & 64 ? 6 : 17 });
+	memcpy(bad.wait[(bad.wait_tail - 1) % NETQSIM_WAIT].head, frame, 58);
 }
 
 /* What the control ring sets: hashes that are asked for, pages that stay. */
@@ -335,6 +338,7 @@ static void run(struct input *in, struct memhv *hv, struct plat *be)
 		.bytes_per_s = b & 4 ? 1000u << (c & 15) : 0,
 		.echo = b & 8,
 		.no_recv = b & 16,
+		.vlan = c & 128 ? VLAN : 0,
 	};
 	int rounds = 0;
 
