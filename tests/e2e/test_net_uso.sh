@@ -115,8 +115,7 @@ rates() {
 
 net_start
 netback_start --workers 2
-background nsenter --net=/run/netns/drv0 iperf3 -s >/dev/null 2>&1
-wait_for 5 inside drv0 ss -Hltn 'sport = 5201' || fail "iperf3 -s does not listen"
+iperf3_serve drv0
 
 mtu=''
 link tap
