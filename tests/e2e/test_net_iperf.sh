@@ -68,13 +68,18 @@ run() {
 	else
 		args+=(-u -b "$((200 / $2))M" -n 4M)
 	fi
-	inside guest0 timeout 20 iperf3 -c $to "${args[@]}" >"$work/json"
-	got=$(jq -r --arg p "$1" '
-		if .error then .error
-		elif $p == "tcp" then
-			if .end.sum_received.bytes >= 20e6 then "all" else .end.sum_received.bytes end
-		elif .end.sum.packets > 0 and .end.sum.lost_percent < 50 then "all"
-		else "lost \(.end.sum.lost_packets) of \(.end.sum.packets)" end' "$work/json" 2>&1)
+	# a receiver that gets no CPU loses datagrams, but not each time
+	for _ in 1 2 3; do
+		inside guest0 timeout 20 iperf3 -c $to "${args[@]}" >"$work/json"
+		got=$(jq -r --arg p "$1" '
+			if .error then .error
+			elif $p == "tcp" then
+				if .end.sum_received.bytes >= 20e6 then "all"
+				else .end.sum_received.bytes end
+			elif .end.sum.packets > 0 and .end.sum.lost_percent < 50 then "all"
+			else "lost \(.end.sum.lost_packets) of \(.end.sum.packets)" end' "$work/json" 2>&1)
+		[[ $got = lost* ]] || break
+	done
 	is "iperf3 $* with ${offloads:-all offloads}, MTU $mtu" all "$got"
 	runs=$((runs + 1))
 }
