@@ -89,6 +89,9 @@ def _fetch(name, say):
             say(f'fetching {found[0]} {found[1]}')
             if not _unpack(*found, target, opts):
                 continue
+        old = _cached(latest)
+        if old and old != target:
+            shutil.rmtree(old, ignore_errors=True)
         with open(latest, 'w', encoding='utf-8') as f:
             f.write(target)
         return target

@@ -12,6 +12,7 @@ import re
 import shutil
 import struct
 import subprocess
+import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 # the host must have 9p (the cloud kernels lack it) and CONFIG_KVM_XEN (6.1 lacks it)
@@ -25,6 +26,10 @@ GUEST_MODULES = {
               'xen_privcmd', 'xenfs', 'virtio_pci', 'virtio_blk', 'virtio_net'],
     'back': ['xen_blkback', 'xen_netback', 'bridge', 'loop'],
 }
+
+# what a guest's root file system has besides busybox
+GUEST_PROGRAMS = ['fio', 'iperf3']
+ROOT_SIZE = '256M'
 
 
 def decompress(data, name):
@@ -125,6 +130,13 @@ def script(name):
         return f.read()
 
 
+def libraries(program):
+    """The files that the dynamic `program` loads, its loader too."""
+    out = subprocess.run(['ldd', program], check=False, text=True, stdout=subprocess.PIPE,
+                         stderr=subprocess.DEVNULL).stdout
+    return re.findall(r'(/\S+) \(0x', out)
+
+
 class Images:
     """The images of one build directory; `unpacked` fetches packages by name."""
 
@@ -133,8 +145,8 @@ class Images:
         os.makedirs(folder, exist_ok=True)
 
     def _make(self, name, inputs, make):
-        """FOLDER/NAME with the bytes that make() returns, unless it is there
-        already, made from the same inputs by the same code."""
+        """FOLDER/NAME, unless it is there already, made from the same inputs by the same
+        code. make(path) writes the file there, or returns what belongs in it."""
         path = os.path.join(self.folder, name)
         h = hashlib.sha256(script('images.py'))
         for i in inputs:
@@ -146,8 +158,10 @@ class Images:
                     return path
         except OSError:
             pass
-        with open(path + '.new', 'wb') as f:
-            f.write(make())
+        data = make(path + '.new')
+        if data is not None:
+            with open(path + '.new', 'wb') as f:
+                f.write(data)
         os.rename(path + '.new', path)
         with open(path + '.key', 'w', encoding='utf-8') as f:
             f.write(key)
@@ -162,14 +176,12 @@ class Images:
     def vmlinux(self, name, package):
         tree = self.unpacked(package)
         bz = glob.glob(f'{tree}/boot/vmlinuz-*')[0]
-        return self._make(f'vmlinux-{name}', [tree], lambda: vmlinux_of(bz))
+        return self._make(f'vmlinux-{name}', [tree], lambda _: vmlinux_of(bz))
 
     def bzimage(self, name, package):
         tree = self.unpacked(package)
-        def read():
-            with open(glob.glob(f'{tree}/boot/vmlinuz-*')[0], 'rb') as f:
-                return f.read()
-        return self._make(f'bzImage-{name}', [tree], read)
+        bz = glob.glob(f'{tree}/boot/vmlinuz-*')[0]
+        return self._make(f'bzImage-{name}', [tree], lambda path: shutil.copy(bz, path) and None)
 
     def _initrd(self, init, tree, groups):
         cpio, modules, done = Cpio(), Modules(tree), {}
@@ -189,15 +201,51 @@ class Images:
     def host_initrd(self):
         tree = self.unpacked(HOST)
         return self._make('host.cpio', [tree, script('host-init')],
-                          lambda: self._initrd('host-init', tree, {'host': HOST_MODULES}))
+                          lambda _: self._initrd('host-init', tree, {'host': HOST_MODULES}))
 
     def guest_initrd(self, name):
         tree = self.unpacked(GUESTS[name])
         return self._make(f'guest-{name}.cpio', [tree, script('guest-init'), script('guest-run')],
-                          lambda: self._initrd('guest-init', tree, GUEST_MODULES))
+                          lambda _: self._initrd('guest-init', tree, GUEST_MODULES))
+
+    def _fill_root(self, top, programs, busybox):
+        """A root file system's files: busybox under all its names, the programs, and
+        their libraries where they stand on this machine."""
+        for d in ('bin', 'sbin', 'usr/bin', 'dev', 'proc', 'sys', 'run', 'tmp', 'etc'):
+            os.makedirs(f'{top}/{d}')
+        with open(f'{top}/bin/busybox', 'wb') as f:
+            f.write(busybox)
+        os.chmod(f'{top}/bin/busybox', 0o755)
+        names = subprocess.run([f'{top}/bin/busybox', '--list'], check=True, text=True,
+                               stdout=subprocess.PIPE).stdout.split()
+        for n in names:
+            if n != 'busybox':
+                os.symlink('busybox', f'{top}/bin/{n}')
+        shutil.copy(os.path.join(HERE, 'guest-run'), f'{top}/sbin/init')
+        for p in programs:
+            shutil.copy(p, f'{top}/usr/bin/')
+            for lib in libraries(p):
+                os.makedirs(top + os.path.dirname(lib), exist_ok=True)
+                shutil.copy(lib, top + lib)
+
+    def root(self):
+        """root.ext4: busybox, fio and iperf3; its /sbin/init is guest-run."""
+        programs = [p for p in map(shutil.which, GUEST_PROGRAMS) if p]
+        files = sorted({f for p in programs for f in [p, *libraries(p)]})
+        state = [(f, os.stat(f).st_size, os.stat(f).st_mtime) for f in files]
+        busybox = self.busybox()
+
+        def make(path):
+            with tempfile.TemporaryDirectory(dir=self.folder) as work:
+                self._fill_root(f'{work}/root', programs, busybox)
+                subprocess.run(['/sbin/mkfs.ext4', '-q', '-F', '-b', '4096', '-d', f'{work}/root',
+                                '-E', 'root_owner=0:0', '-L', 'root', path, ROOT_SIZE],
+                               check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        return self._make('root.ext4', [busybox, script('guest-run'), state], make)
 
     def guests(self):
         """Everything that tests boot inside: see docs/HACKING.md."""
+        self.root()
         for name, package in GUESTS.items():
             self.vmlinux(name, package)
             self.bzimage(name, package)

@@ -1,0 +1,44 @@
+# shellcheck shell=bash disable=SC2034 # set here, used by the tests
+# SPDX-License-Identifier: MIT
+# What tests with Linux guests share, besides ../lib/common.sh: archives for a
+# guest, and what a transcript of its console says.
+# shellcheck source=tests/lib/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../lib/common.sh"
+: "${VM_IMAGES:?} ${VM_LOGS:?}"
+
+kernels="6.12 6.1"
+
+# guest_archive KERNEL FILE [NAME=PATH...]: FILE becomes an initramfs whose guest
+# runs what stands on stdin as /test, and has each PATH as /NAME
+guest_archive() {
+	local kernel=$1 file=$2 dir=$work/archive pair
+	shift 2
+	rm -rf "$dir"
+	mkdir -p "$dir"
+	cat >"$dir/test"
+	chmod 755 "$dir/test"
+	for pair in "$@"; do
+		mkdir -p "$(dirname "$dir/${pair%%=*}")"
+		cp -L "${pair#*=}" "$dir/${pair%%=*}"
+	done
+	# a second archive behind the first: the kernel unpacks both
+	{ cat "$VM_IMAGES/guest-$kernel.cpio" &&
+		(cd "$dir" && find . -mindepth 1 | cpio -o -H newc --quiet -R 0:0); } >"$file"
+	rm -rf "$dir"
+}
+
+# guest_said TRANSCRIPT PATTERN: a line of the console matches
+guest_said() { tr -d '\r' <"$1" | grep -aqE "$2"; }
+
+# guest_up WHAT TRANSCRIPT [KERNEL]: the guest reached its userland, of that kernel
+guest_up() {
+	checks=$((checks + 1))
+	guest_said "$2" "GUEST-UP ${3-}" ||
+		fail "$1: the guest is not up: $(tail -n 5 "$2")"
+}
+
+# guest_status TRANSCRIPT: with which status the guest's /test ended, if it did
+guest_status() { tr -d '\r' <"$1" | sed -n 's/.*GUEST-RC=//p' | tail -n 1; }
+
+# guest_root FILE: a copy of the root file system that may be written to
+guest_root() { cp --sparse=always "$VM_IMAGES/root.ext4" "$1"; }
