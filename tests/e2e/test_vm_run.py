@@ -115,6 +115,13 @@ class Direct(Folder):
         self.assertEqual(status, 2)
         self.assertIn("no test 'other'", out)
 
+    def test_limit(self):
+        self.write('test_late.sh', '#!/bin/sh\n# timeout: 100 s\nsleep 90\n')
+        status, out = self.run_it('--limit', '2', 'late', 'good')
+        self.assertEqual(status, 1)
+        self.assertRegex(out, r'(?m)^FAIL late ')
+        self.assertRegex(out, r'(?m)^FAIL good .*: not done within the 2 s for all$')
+
     def test_interrupted(self):
         for sig, status in ((signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)):
             self.write('test_late.sh', f'#!/bin/sh\nsleep 300 &\necho $! >{self.dir}/pid\nwait\n')
