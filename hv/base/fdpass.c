@@ -74,18 +74,23 @@ long fdpass_recv(int sock, void *buf, size_t len, int *fds, int *nfds, int flags
 	struct msghdr msg = {
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
-		.msg_control = ctl.buf,
-		.msg_controllen = sizeof(ctl.buf),
 	};
+	int max = nfds ? *nfds : 0;
 	ssize_t n;
 	int got;
 
+	/* what nobody wants is dropped by the kernel: to close a descriptor of some
+	 * file systems takes as long as its owner likes */
+	if (max) {
+		msg.msg_control = ctl.buf;
+		msg.msg_controllen = sizeof(ctl.buf);
+	}
 	do
 		n = recvmsg(sock, &msg, flags | MSG_CMSG_CLOEXEC);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;
-	got = fdpass_take(&msg, fds, nfds ? *nfds : 0);
+	got = fdpass_take(&msg, fds, max);
 	if (got < 0)
 		return got;
 	if (nfds)
