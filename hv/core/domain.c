@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hv/base/evsignal.h"
 #include "hv/core/evtchn.h"
 #include "hv/core/gnttab.h"
 
@@ -40,6 +41,7 @@ struct registry *registry_new(const struct core_limits *limits)
 		return NULL;
 	}
 	reg->limits = *limits;
+	reg->signal = evsignal_new();
 	reg->next = 1;
 	LIST_INIT(&reg->domains);
 	domain_insert(reg, dom0, 0, DOMAIN0_NAME);
@@ -59,6 +61,7 @@ void registry_free(struct registry *reg)
 		return;
 	while (!LIST_EMPTY(&reg->domains))
 		domain_free(LIST_FIRST(&reg->domains));
+	evsignal_free(reg->signal);
 	free(reg);
 }
 

@@ -10,6 +10,9 @@
  * domain names this domain, not a later one with the same id (each has a serial
  * number); and the id of a destroyed domain is not given out again while
  * somebody has one of its arenas mapped.
+ *
+ * A domain is of processes, or a VM with a client that runs it. A VM's memory is
+ * its arena 0 (gntvm.h), its event channels are eventfds.
  */
 #ifndef TANDEM_HV_CORE_DOMAIN_H
 #define TANDEM_HV_CORE_DOMAIN_H
@@ -25,6 +28,7 @@
 #define DOMAIN0_NAME	"Domain-0"
 
 struct arena;
+struct evsignal;
 struct port;
 
 struct core_limits {
@@ -46,6 +50,7 @@ struct domain {
 	struct registry *reg;
 	domid_t id;
 	bool dead; /* destroyed; stays until its arenas are let go */
+	bool vm;   /* said by whoever made it, before anything else */
 	char name[DOMAIN_NAME_MAX];
 	uint64_t serial;
 	uint32_t nr_clients, nr_arenas;
@@ -62,6 +67,10 @@ struct registry {
 	domid_t next; /* where the search for a free id starts */
 	LIST_HEAD(domain_list, domain) domains;
 	struct domain *by_id[DOMID_FIRST_RESERVED];
+	/* May the peer have a VM's memory? NULL: none may. */
+	bool (*vm_serves)(void *arg, domid_t vm, domid_t peer);
+	void *vm_serves_arg;
+	struct evsignal *signal; /* NULL: no event channels of VMs */
 };
 
 /* With dom0 in it. NULL: out of memory. */

@@ -1,20 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Event channels of process domains: two pipes a channel.
+ * Event channels: two pipes a channel, or two eventfds.
  *
- * Each end reads one pipe and writes to the other, through descriptions of its
- * own (reopened, never duplicated), so that neither can touch the other's
- * O_NONBLOCK. An end also gets a read description of the pipe it writes to
+ * Pipes are for process domains. Each end reads one pipe and writes to the other, through
+ * descriptions of its own (reopened, never duplicated), so that neither can touch the
+ * other's O_NONBLOCK. An end also gets a read description of the pipe it writes to
  * ("keep"): while it holds that, its write cannot raise SIGPIPE. Pipes are one
  * page; a write to a full one is lost in a pending event.
+ *
+ * Eventfds are for channels of which either end is a VM: KVM signals and listens
+ * on nothing else. They cannot be reopened, so the ends share O_NONBLOCK, and
+ * whoever has one reads and writes it by hv/base/evsignal.h.
+ *
+ * A port may be local: only its number is taken here, for what the VM's own
+ * process serves (timers, events between its vcpus). So a domain's ports are one
+ * space, and this table is what it looks like.
  *
  * The channel's life, as in Xen: a port is allocated unbound, for one remote
  * domain; that domain binds; when either end closes (or its client dies) the
  * other falls back to unbound for the same remote domain, so that a restarted
  * backend may bind again.
  *
- * It falls back with its pipes: descriptors that the staying end waits on are
- * sure to remain good, and it need not be told. What follows from that:
+ * It falls back with its channel: descriptors that the staying end waits on are
+ * sure to remain good, and it need not be told
+ * (port_status() tells). What follows from that:
  *  - the staying end sees no EPIPE or HUP. The hypervisor holds both pipes
  *    open; only when it is gone as well as the other end does a read end
  *    report the end (-EPIPE from evtchn_ack).
@@ -37,8 +46,9 @@ struct port {
 	struct domain *dom;
 	struct client *owner;
 	evtchn_port_t nr;
-	struct channel *ch;
-	int side; /* reads ch's pipe `side`, writes to the other */
+	int local;	    /* EVTCHNSTAT_virq, EVTCHNSTAT_ipi, or 0 */
+	struct channel *ch; /* NULL: local */
+	int side;	    /* waits on ch's descriptor `side`, signals the other */
 	domid_t remote;
 	uint64_t remote_serial;
 	LIST_ENTRY(port) link; /* in owner->ports */
@@ -46,16 +56,28 @@ struct port {
 
 enum { EVTCHN_WAIT, EVTCHN_NOTIFY, EVTCHN_KEEP, EVTCHN_NR_FDS };
 
-/* -ENOENT no such domain, -ENOMEM no port free, over quota, no memory. */
-int port_alloc_unbound(struct client *c, domid_t remote, struct port **port);
-/* -EINVAL: no such port, or it is not unbound, or not for this domain. */
+/*
+ * `want`: the port's number, or 0 for the lowest that is free. Errors of all three:
+ * -EINVAL want is out of range, -EEXIST it is taken, -ENOMEM no port free, over
+ * quota, no memory.
+ */
+/* -ENOENT no such domain. */
+int port_alloc_unbound(struct client *c, domid_t remote, evtchn_port_t want,
+		       struct port **port);
+/* -EINVAL: no such remote port, or it is not unbound, or not for this domain. */
 int port_bind_interdomain(struct client *c, domid_t remote, evtchn_port_t remote_port,
-			  struct port **port);
+			  evtchn_port_t want, struct port **port);
+/* -EINVAL: kind is neither EVTCHNSTAT_virq nor EVTCHNSTAT_ipi. */
+int port_alloc_local(struct client *c, uint32_t kind, evtchn_port_t want,
+		     struct port **port);
 /* -EINVAL: not a port of this client. */
 int port_close(struct client *c, evtchn_port_t nr);
 /* A port of the client's domain: EVTCHNSTAT_*, or -EINVAL out of range. */
 int port_status(const struct client *c, evtchn_port_t nr, domid_t *remote);
-/* New descriptors, the caller's to close. 0 or -ENOMEM. */
+/* Is its channel one of eventfds? */
+bool port_is_eventfd(const struct port *p);
+/* New descriptors of a port that is not local, the caller's to close: their
+ * number (an eventfd has no EVTCHN_KEEP), or -ENOMEM. */
 int port_fds(const struct port *p, int fds[EVTCHN_NR_FDS]);
 
 /* Closes all ports of the client. */

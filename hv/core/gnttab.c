@@ -32,10 +32,28 @@ static int memfd_sealed(const char *name, uint32_t pages, int seals)
 	return fd;
 }
 
+uint32_t arena_entry_pages(const struct arena *a)
+{
+	const uint32_t per_page = ARENA_PAGE / sizeof(struct grant_entry_v1);
+
+	return a->vm ? a->total / per_page : a->first;
+}
+
+/* A VM's RAM is its own process's. */
+static uint32_t arena_charge(const struct arena *a)
+{
+	return a->vm ? 0 : a->total;
+}
+
+uint32_t arena_nr_fds(const struct arena *a)
+{
+	return a->entries != a->data ? 2 : 1;
+}
+
 static struct grant_entry_v1 *entries_map(const struct arena *a)
 {
-	void *p = mmap(NULL, (size_t)a->first * ARENA_PAGE, PROT_READ | PROT_WRITE,
-		       MAP_SHARED, a->entries, 0);
+	void *p = mmap(NULL, (size_t)arena_entry_pages(a) * ARENA_PAGE,
+		       PROT_READ | PROT_WRITE, MAP_SHARED, a->entries, 0);
 
 	return p == MAP_FAILED ? NULL : p;
 }
@@ -43,7 +61,7 @@ static struct grant_entry_v1 *entries_map(const struct arena *a)
 static void entries_unmap(const struct arena *a, struct grant_entry_v1 *e)
 {
 	/* cannot fail: mapped by entries_map() */
-	(void)munmap(e, (size_t)a->first * ARENA_PAGE);
+	(void)munmap(e, (size_t)arena_entry_pages(a) * ARENA_PAGE);
 }
 
 static int entries_fill(const struct arena *a)
@@ -62,15 +80,22 @@ static int entries_fill(const struct arena *a)
 	return 0;
 }
 
-/* Takes `flags` away from every entry, whatever the two ends do meanwhile. */
-static void entries_clear(const struct arena *a, unsigned flags)
+/*
+ * Takes `flags` away from every entry, whatever the two ends do meanwhile; of a
+ * VM's, which many have, from those for `peer` (NULL: all).
+ */
+static void entries_clear(const struct arena *a, unsigned flags,
+			  const struct domain *peer)
 {
 	struct grant_entry_v1 *e = entries_map(a);
 
 	/* without memory for that nothing is safe or unsafe: only less exact */
-	for (uint32_t i = a->first; e && i < a->total; i++)
+	for (uint32_t i = a->first; e && i < a->total; i++) {
+		if (a->vm && peer && e[i].domid != peer->id)
+			continue;
 		if (atomic_load_explicit(&e[i].flags, memory_order_relaxed) & flags)
 			atomic_fetch_and(&e[i].flags, (uint16_t)~flags);
+	}
 	if (e)
 		entries_unmap(a, e);
 }
@@ -84,10 +109,18 @@ static void arena_free(struct arena *a)
 	close(a->data);
 	dom->arenas[a->id] = NULL;
 	dom->nr_arenas--;
-	dom->pages -= a->total;
-	domain_uncharge_fds(dom, a->readonly ? 2 : 1);
+	dom->pages -= arena_charge(a);
+	domain_uncharge_fds(dom, arena_nr_fds(a));
 	free(a);
 	domain_reap(dom);
+}
+
+void arena_insert(struct arena *a)
+{
+	a->dom->pages += arena_charge(a);
+	a->dom->nr_arenas++;
+	a->dom->arenas[a->id] = a;
+	LIST_INSERT_HEAD(&a->owner->arenas, a, link);
 }
 
 /* The first free id, if the domain may have one more for this peer. */
@@ -95,7 +128,7 @@ static int arena_free_id(const struct domain *dom, uint64_t peer_serial, uint32_
 {
 	uint32_t to_peer = 0, found = GREF_ARENAS;
 
-	for (uint32_t i = 0; i < GREF_ARENAS; i++)
+	for (uint32_t i = dom->vm; i < GREF_ARENAS; i++) /* 0: the VM's memory */
 		if (dom->arenas[i])
 			to_peer += dom->arenas[i]->peer_serial == peer_serial;
 		else if (found == GREF_ARENAS)
@@ -132,7 +165,7 @@ close_data:
 }
 
 /* Entries for their own pages too, so that an entry's number is its page's. */
-static uint32_t arena_entry_pages(uint32_t pages)
+static uint32_t entry_pages_for(uint32_t pages)
 {
 	const uint32_t per_page = ARENA_PAGE / sizeof(struct grant_entry_v1);
 
@@ -157,7 +190,7 @@ int arena_create(struct client *c, domid_t peer, uint32_t pages, bool readonly,
 	a = calloc(1, sizeof(*a));
 	if (!a)
 		return -ENOMEM;
-	a->first = arena_entry_pages(pages);
+	a->first = entry_pages_for(pages);
 	a->total = a->first + pages;
 	a->id = id;
 	a->dom = dom;
@@ -174,10 +207,7 @@ int arena_create(struct client *c, domid_t peer, uint32_t pages, bool readonly,
 	err = arena_memory(a);
 	if (err)
 		goto uncharge;
-	dom->pages += a->total;
-	dom->nr_arenas++;
-	dom->arenas[id] = a;
-	LIST_INSERT_HEAD(&c->arenas, a, link);
+	arena_insert(a);
 	*arena = a;
 	return 0;
 uncharge:
@@ -194,7 +224,7 @@ static void arena_disown(struct arena *a)
 	if (LIST_EMPTY(&a->maps))
 		arena_free(a);
 	else
-		entries_clear(a, GTF_type_mask);
+		entries_clear(a, GTF_type_mask, NULL);
 }
 
 int arena_destroy(struct client *c, uint32_t id)
@@ -226,6 +256,17 @@ static struct arena_map *arena_map_of(const struct arena *a, const struct client
 	return NULL;
 }
 
+/* May the domain have it? */
+static bool arena_is_for(const struct arena *a, const struct domain *dom)
+{
+	const struct registry *reg = dom->reg;
+
+	if (!a->vm)
+		return a->peer == dom->id && a->peer_serial == dom->serial;
+	return dom == a->dom || (reg->vm_serves &&
+				 reg->vm_serves(reg->vm_serves_arg, a->dom->id, dom->id));
+}
+
 int arena_map(struct client *c, domid_t granter, uint32_t id, struct arena **arena)
 {
 	struct arena *a = arena_find(c, granter, id);
@@ -233,7 +274,7 @@ int arena_map(struct client *c, domid_t granter, uint32_t id, struct arena **are
 
 	if (!a || !a->owner)
 		return -ENOENT;
-	if (a->peer != c->dom->id || a->peer_serial != c->dom->serial)
+	if (!arena_is_for(a, c->dom))
 		return -EACCES;
 	if (a->readonly && !(fcntl(a->data, F_GET_SEALS) & F_SEAL_FUTURE_WRITE))
 		return -EAGAIN;
@@ -250,19 +291,28 @@ int arena_map(struct client *c, domid_t granter, uint32_t id, struct arena **are
 	return 0;
 }
 
+static bool arena_mapped_by(const struct arena *a, const struct domain *dom)
+{
+	const struct arena_map *m;
+
+	LIST_FOREACH (m, &a->maps, by_arena)
+		if (m->client->dom == dom)
+			return true;
+	return false;
+}
+
 static void arena_map_drop(struct arena_map *m)
 {
+	const struct domain *dom = m->client->dom;
 	struct arena *a = m->arena;
 
 	LIST_REMOVE(m, by_arena);
 	LIST_REMOVE(m, by_client);
 	free(m);
-	if (!LIST_EMPTY(&a->maps))
-		return;
-	if (a->owner)
-		entries_clear(a, GTF_reading | GTF_writing);
-	else
+	if (!a->owner && LIST_EMPTY(&a->maps))
 		arena_free(a);
+	else if (a->owner && !arena_mapped_by(a, dom))
+		entries_clear(a, GTF_reading | GTF_writing, dom);
 }
 
 int arena_unmap(struct client *c, domid_t granter, uint32_t id)
@@ -294,7 +344,7 @@ int arena_fds(const struct arena *a, bool owner, int fds[2])
 	fds[0] = fd_reopen(a->data, ro ? O_RDONLY : O_RDWR);
 	if (fds[0] < 0)
 		return -ENOMEM;
-	if (!a->readonly)
+	if (arena_nr_fds(a) == 1)
 		return 1;
 	fds[1] = fd_reopen(a->entries, O_RDWR);
 	if (fds[1] < 0) {

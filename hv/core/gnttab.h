@@ -14,9 +14,12 @@
  * F_SEAL_FUTURE_WRITE; until it has done so the peer gets nothing, and
  * afterwards nobody can write to the memfd by any new way.
  *
+ * A VM's memory is an arena, too, of its own making and for many peers: gntvm.h.
+ *
  * An arena's id is free for reuse when its owner has destroyed it and no
- * client of the peer has it mapped. When the last client that mapped it goes,
- * in-use marks that it left are cleared, so that a killed backend pins nothing.
+ * client of the peer has it mapped. When the last client of a domain that mapped
+ * it goes, in-use marks that it left are cleared, so that a killed backend pins
+ * nothing.
  *
  * What the marks are worth: they tell an honest granter when an honest mapper is
  * done. A mapper that lies keeps the page in view as long as it holds the memfd,
@@ -36,11 +39,13 @@ struct arena {
 	struct domain *dom;
 	struct client *owner; /* NULL: destroyed */
 	uint32_t id;
-	uint32_t first, total; /* first data page; pages in all */
+	uint32_t first, total; /* first data page; pages in all. Also of entries */
 	domid_t peer;
 	uint64_t peer_serial;
 	bool readonly;
-	int data, entries; /* memfds; the same descriptor unless readonly */
+	bool vm;		       /* then first is 0, total only of entries: */
+	uint32_t ram_pages, low_pages; /* data's, and those below the hole */
+	int data, entries;	       /* memfds; the same descriptor in most */
 	LIST_HEAD(arena_map_holders, arena_map) maps;
 	LIST_ENTRY(arena) link; /* in owner->arenas */
 };
@@ -59,7 +64,8 @@ int arena_create(struct client *c, domid_t peer, uint32_t pages, bool readonly,
 int arena_destroy(struct client *c, uint32_t id);
 /*
  * Notes that the client has the arena; idempotent. -ENOENT no such arena,
- * -EACCES it is for another domain, -EAGAIN its granter has not sealed it yet.
+ * -EACCES it is for another domain, or a VM that the client's domain does not
+ * serve, -EAGAIN its granter has not sealed it yet.
  */
 int arena_map(struct client *c, domid_t granter, uint32_t id, struct arena **arena);
 /* -ENOENT: it does not have it. */
@@ -71,5 +77,13 @@ int arena_unmap(struct client *c, domid_t granter, uint32_t id);
 int arena_fds(const struct arena *a, bool owner, int fds[2]);
 
 void gnttab_client_end(struct client *c);
+
+/* For gntvm.c: the arena is complete; it is the domain's with that id, and
+ * charged. */
+void arena_insert(struct arena *a);
+/* Pages that hold the entries. */
+uint32_t arena_entry_pages(const struct arena *a);
+/* What an arena is charged with. */
+uint32_t arena_nr_fds(const struct arena *a);
 
 #endif

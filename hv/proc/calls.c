@@ -15,11 +15,17 @@
 /* Fields that a call may use; all others must be zero. */
 enum { F_DOMID = 1, F_ID = 2, F_VALUE = 4, F_FLAGS = 8, F_STR = 16 };
 
+static uint32_t domain_flags(const struct domain *dom)
+{
+	return dom->vm ? HVCALL_DOMAIN_VM : 0;
+}
+
 static int call_hello(struct conn *c, const struct hvcall *call, struct answer *ans)
 {
 	(void)call;
 	c->hello = true;
 	ans->reply.domid = c->client.dom->id;
+	ans->reply.flags = domain_flags(c->client.dom);
 	memcpy(ans->reply.name, c->client.dom->name, sizeof(ans->reply.name));
 	return 0;
 }
@@ -30,12 +36,15 @@ static int call_domain_create(struct conn *c, const struct hvcall *call,
 	struct domain *dom;
 	int err;
 
-	if (call->domid >= DOMID_FIRST_RESERVED)
+	if (call->domid >= DOMID_FIRST_RESERVED || call->flags & ~HVCALL_DOMAIN_VM)
 		return -EINVAL;
 	err = domain_create(c->srv->reg, call->str, (domid_t)call->domid, &dom);
 	if (err)
 		return err;
-	err = xs_server_introduce(c->srv->xs, dom->id, dom->name);
+	dom->vm = call->flags & HVCALL_DOMAIN_VM;
+	/* a VM is introduced when it has memory */
+	err = dom->vm ? xs_server_name(c->srv->xs, dom->id, dom->name)
+		      : xs_server_introduce(c->srv->xs, dom->id, dom->name);
 	if (err) {
 		/* cannot fail: it is new and not dom0 */
 		(void)domain_destroy(dom);
@@ -57,7 +66,7 @@ static int call_domain_destroy(struct conn *c, const struct hvcall *call,
 		return -EPERM;
 	while (!LIST_EMPTY(&dom->clients))
 		conn_end(conn_of(LIST_FIRST(&dom->clients)));
-	/* cannot fail: introduced when the domain was created */
+	/* cannot fail: known there since the domain was created */
 	(void)xs_server_release(c->srv->xs, dom->id);
 	return domain_destroy(dom);
 }
@@ -70,6 +79,7 @@ static int call_domain_next(struct conn *c, const struct hvcall *call, struct an
 		return -ENOENT;
 	ans->reply.domid = dom->id;
 	ans->reply.value = dom->nr_clients;
+	ans->reply.flags = domain_flags(dom);
 	memcpy(ans->reply.name, dom->name, sizeof(ans->reply.name));
 	return 0;
 }
@@ -186,8 +196,13 @@ static int call_arena_map(struct conn *c, const struct hvcall *call, struct answ
 		return n;
 	}
 	ans->nfds = n;
-	ans->reply.value = a->total;
+	ans->reply.value = a->vm ? a->ram_pages : a->total;
 	ans->reply.flags = a->readonly ? HVCALL_ARENA_RO : 0;
+	if (a->vm) {
+		ans->reply.id = a->low_pages;
+		ans->reply.domid = arena_entry_pages(a);
+		ans->reply.flags = HVCALL_ARENA_VM;
+	}
 	return 0;
 }
 
@@ -201,15 +216,16 @@ static int call_arena_unmap(struct conn *c, const struct hvcall *call, struct an
 
 static int answer_port(struct conn *c, struct port *p, struct answer *ans)
 {
-	int err = port_fds(p, ans->fds);
+	int n = port_fds(p, ans->fds);
 
-	if (err) {
+	if (n < 0) {
 		/* cannot fail: it is this client's */
 		(void)port_close(&c->client, p->nr);
-		return err;
+		return n;
 	}
-	ans->nfds = EVTCHN_NR_FDS;
+	ans->nfds = n;
 	ans->reply.id = p->nr;
+	ans->reply.flags = port_is_eventfd(p) ? HVCALL_EVTCHN_EVENTFD : 0;
 	return 0;
 }
 
@@ -221,7 +237,7 @@ static int call_evtchn_alloc(struct conn *c, const struct hvcall *call,
 
 	if (call->domid >= DOMID_FIRST_RESERVED)
 		return -ENOENT;
-	err = port_alloc_unbound(&c->client, (domid_t)call->domid, &p);
+	err = port_alloc_unbound(&c->client, (domid_t)call->domid, call->value, &p);
 	return err ? err : answer_port(c, p, ans);
 }
 
@@ -232,8 +248,20 @@ static int call_evtchn_bind(struct conn *c, const struct hvcall *call, struct an
 
 	if (call->domid >= DOMID_FIRST_RESERVED)
 		return -EINVAL;
-	err = port_bind_interdomain(&c->client, (domid_t)call->domid, call->id, &p);
+	err = port_bind_interdomain(&c->client, (domid_t)call->domid, call->id,
+				    call->value, &p);
 	return err ? err : answer_port(c, p, ans);
+}
+
+static int call_evtchn_local(struct conn *c, const struct hvcall *call,
+			     struct answer *ans)
+{
+	struct port *p;
+	int err = port_alloc_local(&c->client, call->id, call->value, &p);
+
+	if (!err)
+		ans->reply.id = p->nr;
+	return err;
 }
 
 static int call_evtchn_close(struct conn *c, const struct hvcall *call,
@@ -281,9 +309,10 @@ static const struct hvcall_handler {
 	int (*fn)(struct conn *, const struct hvcall *, struct answer *);
 	unsigned fields;
 	bool dom0;
+	int fds; /* that come with the call */
 } handlers[HVCALL_NR_OPS] = {
 	[HVCALL_HELLO] = { call_hello, 0, false },
-	[HVCALL_DOMAIN_CREATE] = { call_domain_create, F_DOMID | F_STR, true },
+	[HVCALL_DOMAIN_CREATE] = { call_domain_create, F_DOMID | F_FLAGS | F_STR, true },
 	[HVCALL_DOMAIN_DESTROY] = { call_domain_destroy, F_DOMID, true },
 	[HVCALL_DOMAIN_NEXT] = { call_domain_next, F_DOMID, true },
 	[HVCALL_DOMAIN_CONNECT] = { call_domain_connect, F_DOMID | F_STR, true },
@@ -291,14 +320,17 @@ static const struct hvcall_handler {
 	[HVCALL_ARENA_CREATE] = { call_arena_create, F_DOMID | F_VALUE | F_FLAGS, false },
 	[HVCALL_ARENA_DESTROY] = { call_arena_destroy, F_ID, false },
 	[HVCALL_ARENA_MAP] = { call_arena_map, F_DOMID | F_ID, false },
-	[HVCALL_EVTCHN_ALLOC_UNBOUND] = { call_evtchn_alloc, F_DOMID, false },
-	[HVCALL_EVTCHN_BIND_INTERDOMAIN] = { call_evtchn_bind, F_DOMID | F_ID, false },
+	[HVCALL_EVTCHN_ALLOC_UNBOUND] = { call_evtchn_alloc, F_DOMID | F_VALUE, false },
+	[HVCALL_EVTCHN_BIND_INTERDOMAIN] = { call_evtchn_bind, F_DOMID | F_ID | F_VALUE,
+					     false },
 	[HVCALL_EVTCHN_CLOSE] = { call_evtchn_close, F_ID, false },
 	[HVCALL_EVTCHN_STATUS] = { call_evtchn_status, F_ID, false },
 	[HVCALL_EVTCHN_RESET] = { call_evtchn_reset, 0, false },
 	[HVCALL_CLAIM] = { call_claim, F_STR, false },
 	[HVCALL_UNCLAIM] = { call_unclaim, F_STR, false },
 	[HVCALL_ARENA_UNMAP] = { call_arena_unmap, F_DOMID | F_ID, false },
+	[HVCALL_VM_MEMORY] = { call_vm_memory, F_ID | F_VALUE, false, HVCALL_VM_FDS },
+	[HVCALL_EVTCHN_ALLOC_LOCAL] = { call_evtchn_local, F_ID | F_VALUE, false },
 };
 
 /* NUL-terminated, zeros behind it. */
@@ -331,6 +363,8 @@ int conn_call(struct conn *c, const struct hvcall *call, struct answer *ans)
 		return -EPROTO;
 	h = &handlers[call->op];
 	if (!call_valid(call, h->fields) || (!c->hello && call->op != HVCALL_HELLO))
+		return -EPROTO;
+	if (ans->ncame != (c->client.dom->vm ? h->fds : 0))
 		return -EPROTO;
 	if (h->dom0 && c->client.dom->id)
 		ans->reply.status = -EPERM;

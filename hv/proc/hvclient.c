@@ -51,12 +51,18 @@ static int reply_recv(int sock, struct hvreply *reply, int *fds, int *nfds)
 int hvclient_call(int sock, struct hvcall *call, struct hvreply *reply, int *fds,
 		  int *nfds)
 {
+	return hvclient_call_with(sock, call, NULL, 0, reply, fds, nfds);
+}
+
+int hvclient_call_with(int sock, struct hvcall *call, const int *send, int nsend,
+		       struct hvreply *reply, int *fds, int *nfds)
+{
 	int err;
 
 	if (nfds)
 		*nfds = 0;
 	call->version = HVCALL_VERSION;
-	err = fdpass_send(sock, call, sizeof(*call), NULL, 0);
+	err = fdpass_send(sock, call, sizeof(*call), send, nsend);
 	if (err)
 		return call_errno(err);
 	err = reply_recv(sock, reply, fds, nfds);

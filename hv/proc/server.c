@@ -19,6 +19,7 @@
 void conn_end(struct conn *c)
 {
 	claims_end(c);
+	vm_client_end(c);
 	client_end(&c->client);
 	evloop_del(c->src);
 	close(c->fd);
@@ -36,6 +37,18 @@ static int conn_answer(struct conn *c, struct answer *ans)
 	return err;
 }
 
+/* A packet of n bytes. */
+static int conn_serve(struct conn *c, const struct hvcall *call, long n,
+		      struct answer *ans)
+{
+	int err = n == (long)sizeof(*call) ? conn_call(c, call, ans) : -EPROTO;
+
+	for (int i = 0; i < ans->ncame; i++)
+		if (ans->came[i] >= 0)
+			close(ans->came[i]);
+	return err ? err : conn_answer(c, ans);
+}
+
 static void conn_ready(void *arg, uint32_t events)
 {
 	struct conn *c = arg;
@@ -44,11 +57,12 @@ static void conn_ready(void *arg, uint32_t events)
 	long n;
 
 	(void)events;
-	n = fdpass_recv(c->fd, &call, sizeof(call), NULL, NULL, MSG_DONTWAIT);
+	/* at most */
+	ans.ncame = c->client.dom->vm ? HVCALL_VM_FDS : 0;
+	n = fdpass_recv(c->fd, &call, sizeof(call), ans.came, &ans.ncame, MSG_DONTWAIT);
 	if (n == -EAGAIN)
 		return;
-	if (n == (long)sizeof(call) && !conn_call(c, &call, &ans) &&
-	    !conn_answer(c, &ans))
+	if (n > 0 && !conn_serve(c, &call, n, &ans))
 		return;
 	if (n > 0)
 		log_info("domain %u: malformed call or unread reply: connection ended",
@@ -161,6 +175,10 @@ int hvserver_new(struct evloop *loop, struct xs_server *xs,
 	s->listen_fd = -1;
 	s->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	s->reg = registry_new(limits);
+	if (s->reg) {
+		s->reg->vm_serves = vm_serves;
+		s->reg->vm_serves_arg = s;
+	}
 	err = s->reg ? introduce_dom0(xs) : -ENOMEM;
 	if (err) {
 		hvserver_free(s);

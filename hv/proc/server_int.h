@@ -32,8 +32,11 @@ struct hvserver {
 	struct evsource *listen_src;
 };
 
-/* What a handler answers with; fds are closed when they are sent. */
+/* What a handler answers with; fds are closed when they are sent. What came with
+ * the call is in `came`, closed afterwards where a handler does not set it to -1. */
 struct answer {
+	int came[HVCALL_VM_FDS];
+	int ncame;
 	struct hvreply reply;
 	int fds[HVCALL_MAX_FDS];
 	int nfds;
@@ -54,5 +57,12 @@ int claim_take(struct conn *c, const char *path);
 int claim_drop(struct conn *c, const char *path);
 /* Writes Closed for each claim. */
 void claims_end(struct conn *c);
+
+/* vm.c */
+int call_vm_memory(struct conn *c, const struct hvcall *call, struct answer *ans);
+/* registry.vm_serves; arg: the server */
+bool vm_serves(void *arg, domid_t vm, domid_t peer);
+/* The client ends: if it runs a VM, xenstore is told. */
+void vm_client_end(struct conn *c);
 
 #endif

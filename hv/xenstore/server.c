@@ -197,7 +197,7 @@ static void home_path(struct xs_path *home, domid_t domid)
 	home->len = (size_t)snprintf(home->s, sizeof(home->s), XS_HOME_FMT, domid);
 }
 
-int xs_server_introduce(struct xs_server *srv, domid_t domid, const char *name)
+int xs_server_name(struct xs_server *srv, domid_t domid, const char *name)
 {
 	struct xs_domain *d = domain_get(srv, domid);
 	struct xs_path home;
@@ -209,25 +209,51 @@ int xs_server_introduce(struct xs_server *srv, domid_t domid, const char *name)
 		return -EEXIST;
 	home_path(&home, domid);
 	err = home_make(srv, &home, d, name);
-	if (!err)
-		err = domain_introduce(srv, domid);
 	server_settle(srv);
 	return err;
+}
+
+int xs_server_start(struct xs_server *srv, domid_t domid)
+{
+	int err = domain_introduce(srv, domid);
+
+	server_settle(srv);
+	return err;
+}
+
+int xs_server_introduce(struct xs_server *srv, domid_t domid, const char *name)
+{
+	int err = xs_server_name(srv, domid, name);
+
+	return err ? err : xs_server_start(srv, domid);
+}
+
+void xs_server_stopped(struct xs_server *srv, domid_t domid)
+{
+	const struct xs_domain *d = domain_find(srv, domid);
+
+	if (d && d->introduced)
+		watch_fire_special(srv, "@releaseDomain");
+	server_settle(srv);
 }
 
 int xs_server_release(struct xs_server *srv, domid_t domid)
 {
 	struct xs_view v = { .srv = srv, .dom = srv->dom0 };
+	struct xs_domain *d = domid ? domain_find(srv, domid) : NULL;
 	struct xs_path home;
 	int err = domid ? domain_release(srv, domid) : -ENOENT;
 
+	if (d && err)
+		/* it never ran, so it has no connections; what it was given ends */
+		domain_free(srv, d);
 	if (domid) {
 		home_path(&home, domid);
 		/* cannot fail but for its absence: dom0 may */
 		(void)view_remove(&v, &home);
 	}
 	server_settle(srv);
-	return err;
+	return d ? 0 : err;
 }
 
 int xs_server_write(struct xs_server *srv, const char *path, const char *value)
@@ -251,4 +277,31 @@ const char *xs_server_read(struct xs_server *srv, const char *path)
 		return NULL;
 	n = tree_find(&srv->tree, p.s, p.len);
 	return n ? body_value(n->body) : NULL;
+}
+
+const char *xs_server_read_as(struct xs_server *srv, domid_t domid, const char *path)
+{
+	struct xs_view v = { .srv = srv, .dom = domain_find(srv, domid) };
+	const struct xs_body *body;
+	struct xs_path p;
+
+	if (!v.dom || path_parse(&p, path, 0, false, XENSTORE_ABS_PATH_MAX) ||
+	    view_read(&v, &p, XS_PERM_READ, 0, &body))
+		return NULL;
+	return body_value(body);
+}
+
+bool xs_server_any_child(struct xs_server *srv, const char *path,
+			 bool (*fn)(void *arg, const char *name), void *arg)
+{
+	const struct xs_node *n, *child;
+	struct xs_path p;
+
+	if (path_parse(&p, path, 0, false, XENSTORE_ABS_PATH_MAX))
+		return false;
+	n = tree_find(&srv->tree, p.s, p.len);
+	for (child = n ? n->children : NULL; child; child = child->next)
+		if (fn(arg, path_leaf(child->path, child->path_len)))
+			return true;
+	return false;
 }

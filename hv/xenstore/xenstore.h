@@ -49,10 +49,27 @@ int xs_server_connect(struct xs_server *srv, int fd, domid_t domid);
  */
 int xs_server_introduce(struct xs_server *srv, domid_t domid, const char *name);
 int xs_server_release(struct xs_server *srv, domid_t domid);
+/*
+ * The same in steps, for a domain that is built before it runs, as Xen's are: its
+ * directory, while IS_DOMAIN_INTRODUCED says no and nobody can connect as it;
+ * then the rest of xs_server_introduce(); and the news that it runs no more, which
+ * is @releaseDomain, while its directory stays.
+ */
+int xs_server_name(struct xs_server *srv, domid_t domid, const char *name);
+int xs_server_start(struct xs_server *srv, domid_t domid);
+void xs_server_stopped(struct xs_server *srv, domid_t domid);
 
 /* The toolstack's own writes, with dom0's rights; watches fire. */
 int xs_server_write(struct xs_server *srv, const char *path, const char *value);
 /* NULL, or the value, valid until the next change. */
 const char *xs_server_read(struct xs_server *srv, const char *path);
+/* The same, if that domain may read it. */
+const char *xs_server_read_as(struct xs_server *srv, domid_t domid, const char *path);
+/*
+ * Calls fn with each child's name until it returns true, and returns whether it
+ * did. fn changes nothing here.
+ */
+bool xs_server_any_child(struct xs_server *srv, const char *path,
+			 bool (*fn)(void *arg, const char *name), void *arg);
 
 #endif

@@ -246,12 +246,12 @@ static void test_grant_outlives_no_domid(void **state)
 	assert_int_equal(domain_create(f->reg, "c", 0, &c), 0);
 	id = c->id;
 	assert_int_equal(arena_create(&f->ca, id, 1, false, &a), 0);
-	assert_int_equal(port_alloc_unbound(&f->ca, id, &p), 0);
+	assert_int_equal(port_alloc_unbound(&f->ca, id, 0, &p), 0);
 	assert_int_equal(domain_destroy(c), 0);
 	assert_int_equal(domain_create(f->reg, "c", id, &c2), 0);
 	client_init(&cc, c2);
 	assert_int_equal(arena_map(&cc, f->a->id, a->id, &m), -EACCES);
-	assert_int_equal(port_bind_interdomain(&cc, f->a->id, p->nr, &q), -EINVAL);
+	assert_int_equal(port_bind_interdomain(&cc, f->a->id, p->nr, 0, &q), -EINVAL);
 	client_end(&cc);
 }
 
@@ -317,23 +317,23 @@ static void test_ports(void **state)
 	struct port *p, *q, *r;
 	domid_t remote;
 
-	assert_int_equal(port_alloc_unbound(&f->ca, 99, &p), -ENOENT);
-	assert_int_equal(port_alloc_unbound(&f->ca, f->b->id, &p), 0);
+	assert_int_equal(port_alloc_unbound(&f->ca, 99, 0, &p), -ENOENT);
+	assert_int_equal(port_alloc_unbound(&f->ca, f->b->id, 0, &p), 0);
 	assert_int_equal(p->nr, 1);
 	assert_int_equal(port_status(&f->ca, 1, &remote), EVTCHNSTAT_unbound);
 	assert_int_equal(remote, f->b->id);
-	assert_int_equal(port_bind_interdomain(&f->ca, f->a->id, 1, &q), -EINVAL);
-	assert_int_equal(port_bind_interdomain(&f->cb, f->a->id, 1, &q), 0);
+	assert_int_equal(port_bind_interdomain(&f->ca, f->a->id, 1, 0, &q), -EINVAL);
+	assert_int_equal(port_bind_interdomain(&f->cb, f->a->id, 1, 0, &q), 0);
 	assert_int_equal(port_status(&f->ca, 1, &remote), EVTCHNSTAT_interdomain);
 	assert_int_equal(port_status(&f->cb, q->nr, &remote), EVTCHNSTAT_interdomain);
-	assert_int_equal(port_bind_interdomain(&f->cb, f->a->id, 1, &r), -EINVAL);
+	assert_int_equal(port_bind_interdomain(&f->cb, f->a->id, 1, 0, &r), -EINVAL);
 	/* the allocator goes: the binder's port is what can be bound now */
 	assert_int_equal(port_close(&f->cb, 1 + 4095), -EINVAL);
 	assert_int_equal(port_close(&f->ca, 1), 0);
 	assert_int_equal(port_close(&f->ca, 1), -EINVAL);
 	assert_int_equal(port_status(&f->cb, q->nr, &remote), EVTCHNSTAT_unbound);
 	assert_int_equal(remote, f->a->id);
-	assert_int_equal(port_bind_interdomain(&f->ca, f->b->id, q->nr, &r), 0);
+	assert_int_equal(port_bind_interdomain(&f->ca, f->b->id, q->nr, 0, &r), 0);
 	assert_int_equal(port_status(&f->cb, q->nr, &remote), EVTCHNSTAT_interdomain);
 	assert_int_equal(port_status(&f->ca, 0, &remote), -EINVAL);
 	assert_int_equal(port_status(&f->ca, EVTCHN_2L_NR_CHANNELS - 1, &remote),
@@ -356,10 +356,10 @@ static void test_pipes(void **state)
 	struct port *p, *q;
 	char buf[16];
 
-	assert_int_equal(port_alloc_unbound(&f->ca, f->b->id, &p), 0);
-	assert_int_equal(port_fds(p, fa), 0);
-	assert_int_equal(port_bind_interdomain(&f->cb, f->a->id, p->nr, &q), 0);
-	assert_int_equal(port_fds(q, fb), 0);
+	assert_int_equal(port_alloc_unbound(&f->ca, f->b->id, 0, &p), 0);
+	assert_int_equal(port_fds(p, fa), 3);
+	assert_int_equal(port_bind_interdomain(&f->cb, f->a->id, p->nr, 0, &q), 0);
+	assert_int_equal(port_fds(q, fb), 3);
 	assert_true(readable(fb[EVTCHN_WAIT]));
 	assert_false(readable(fa[EVTCHN_WAIT]));
 	/* b makes all it has blocking: a's reads and writes stay as they are */
@@ -386,14 +386,14 @@ static void test_port_quota(void **state)
 	struct port *p;
 	int n = 0;
 
-	while (!port_alloc_unbound(&f->ca, f->b->id, &p))
+	while (!port_alloc_unbound(&f->ca, f->b->id, 0, &p))
 		n++;
 	assert_int_equal(n, 32); /* of 64 descriptors */
 	/* another's quota is its own */
-	assert_int_equal(port_alloc_unbound(&f->cb, f->a->id, &p), 0);
+	assert_int_equal(port_alloc_unbound(&f->cb, f->a->id, 0, &p), 0);
 	evtchn_client_end(&f->ca);
 	assert_int_equal(f->a->fds, 0);
-	assert_int_equal(port_alloc_unbound(&f->ca, f->b->id, &p), 0);
+	assert_int_equal(port_alloc_unbound(&f->ca, f->b->id, 0, &p), 0);
 }
 
 int main(void)
