@@ -10,6 +10,7 @@
 #include "hv/plat/proc_xs.h"
 #include "hv/proc/hvcall.h"
 
+struct evsignal;
 struct proc_arena;
 struct proc_evtchn;
 struct proc_mapper;
@@ -26,6 +27,7 @@ struct plat_proc {
 	LIST_HEAD(proc_evtchn_list, proc_evtchn) evtchns;
 	LIST_HEAD(proc_mapper_list, proc_mapper) mappers;
 	LIST_HEAD(proc_peer_list, proc_peer) peers;
+	struct evsignal *signal; /* when there was an eventfd; not changed again */
 
 	struct proc_xs xs; /* xenstore_*'s one thread */
 };

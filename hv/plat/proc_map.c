@@ -3,55 +3,26 @@
  * Mapping a peer's pages: a lookup in an arena that is mapped already, one read of
  * the entry, marks in it. No system call after an arena's first touch.
  *
- * The entries are the peer's to write: each is read once, into a copy that is
- * checked. While an entry is pinned (somebody here has it mapped) the frame
- * that was found first counts, whatever the entry says meanwhile; so unmap undoes
- * exactly what map did.
+ * The entries are the peer's to write: grant_use.h. While an entry is pinned
+ * (somebody here has it mapped) the page that was found first counts, whatever
+ * the entry says meanwhile; so unmap undoes exactly what map did.
  */
 #include "hv/plat/proc_map.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-#define ENTRY_TRIES 8 /* a granter that keeps changing an entry does not grant it */
-
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "an entry read as one word");
-
-static struct grant_entry_v1 *entry_of(const struct peer_arena *pa, uint32_t e)
-{
-	return (struct grant_entry_v1 *)pa->base + e;
-}
-
-/* Marks the entry in use and notes its frame, if it grants that to us now. */
+/* Marks the entry in use and notes its page, if it grants that to us now. */
 static int entry_pin(const struct proc_mapper *m, const struct peer_arena *pa, uint32_t e,
 		     bool write)
 {
-	struct grant_entry_v1 *entry = entry_of(pa, e);
 	struct entry_use *use = &pa->use[e];
-	unsigned mark = GTF_reading | (write ? GTF_writing : 0);
+	bool pinned = use->readers || use->writers;
 
-	for (int i = 0; i < ENTRY_TRIES; i++) {
-		/* pairs with the granter's release of the flags: the only read */
-		uint64_t word = atomic_load((_Atomic uint64_t *)entry);
-		uint16_t flags = (uint16_t)word;
-		uint32_t frame = (uint32_t)(word >> 32);
-
-		if ((flags & (GTF_type_mask | GTF_sub_page)) != GTF_permit_access ||
-		    (domid_t)(word >> 16) != m->pp->plat.domid)
-			return -EACCES;
-		if (write && (pa->readonly || flags & GTF_readonly))
-			return -EACCES;
-		if (frame < pa->first || frame >= pa->total ||
-		    ((use->readers || use->writers) && frame != use->frame))
-			return -EINVAL;
-		/* pairs with end_access: one of the two loses */
-		if (atomic_compare_exchange_strong(&entry->flags, &flags,
-						   (uint16_t)(flags | mark))) {
-			use->frame = frame;
-			return 0;
-		}
-	}
-	return -EACCES;
+	if (write && pa->readonly)
+		return -EACCES;
+	return grant_use(&pa->entries[e], m->pp->plat.domid, write, &pa->frames,
+			 pinned ? &use->page : NULL, &use->page);
 }
 
 static int map_one(const struct proc_mapper *m, struct mapper_arena *ma, uint32_t e,
@@ -76,7 +47,7 @@ static int map_one(const struct proc_mapper *m, struct mapper_arena *ma, uint32_
 	if (!(*count)++)
 		++*(write ? &use->writers : &use->readers);
 	ma->live++;
-	*addr = pa->base + (size_t)use->frame * PLAT_PAGE_SIZE;
+	*addr = pa->data + (size_t)use->page * PLAT_PAGE_SIZE;
 	return 0;
 }
 
@@ -92,7 +63,7 @@ static void entry_unpin(const struct peer_arena *pa, uint32_t e, bool write)
 	if (!use->writers && !use->readers)
 		clear |= GTF_reading;
 	if (clear)
-		atomic_fetch_and(&entry_of(pa, e)->flags, (uint16_t)~clear);
+		grant_unuse(&pa->entries[e], clear);
 }
 
 static void unmap_one(struct mapper_arena *ma, uint32_t e, bool write)
@@ -178,7 +149,7 @@ void proc_unmap_refs(struct gnttab_mapper *mp, const grant_ref_t *refs, uint32_t
 	struct proc_mapper *m = mapper_of(mp);
 	struct mapper_arena *at = NULL;
 
-	(void)addrs; /* entries know their frames */
+	(void)addrs; /* entries know their pages */
 	for (uint32_t i = 0; i < n; i++) {
 		at = arena_step(m, at, refs[i]);
 		if (at)

@@ -12,20 +12,28 @@
 #define TANDEM_HV_PLAT_PROC_MAP_H
 
 #include "hv/plat/proc_int.h"
+#include "ringproto/grant_use.h"
 
 /* What all mappers of this process have of an entry. */
 struct entry_use {
 	uint32_t readers, writers; /* mappers */
-	uint32_t frame;		   /* while there are any: pinned */
+	uint32_t page;		   /* while there are any: pinned */
 };
 
-/* A peer's arena in this process. */
+/*
+ * A peer's arena in this process, or its memory if it is a VM. Entries that may
+ * grant are [first, total); page p of the data stands at data + p * PLAT_PAGE_SIZE.
+ */
 struct peer_arena {
 	struct proc_peer *peer;
 	uint32_t id, first, total;
 	bool readonly;
-	uint8_t *base;
-	uint32_t refs; /* mappers that touched it; under plat_proc.lock */
+	bool vm;
+	struct grant_entry_v1 *entries;
+	uint8_t *data;
+	struct grant_frames frames;
+	size_t data_len, entries_len; /* mapped; entries_len 0: they stand in data */
+	uint32_t refs;		      /* mappers that touched it; plat_proc.lock */
 	pthread_mutex_t lock;
 	struct entry_use *use; /* [total], under lock */
 };

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "hv/plat/proc_map.h"
+#include "hv/proc/hvclient.h"
 
 #define MISS_MAX       64u /* failed lookups a peer in a window; then no more calls */
 #define MISS_WINDOW_NS 100000000u /* 100 ms */
@@ -71,22 +72,52 @@ static bool peer_may_miss(struct proc_peer *peer)
 	return peer->misses < MISS_MAX;
 }
 
-static int arena_mmap(struct peer_arena *pa, int data, int entries)
+static void arena_munmap(struct peer_arena *pa)
+{
+	/* cannot fail: mapped by arena_mmap() */
+	if (pa->entries_len)
+		(void)munmap(pa->entries, pa->entries_len);
+	(void)munmap(pa->data, pa->data_len);
+}
+
+static void *memfd_map(int fd, size_t len, int prot)
+{
+	return mmap(NULL, len, prot, MAP_SHARED | MAP_NORESERVE, fd, 0);
+}
+
+static int arena_mmap(struct peer_arena *pa, const struct hvclient_arena *a)
 {
 	const int rw = PROT_READ | PROT_WRITE;
-	size_t len = (size_t)pa->total * PLAT_PAGE_SIZE;
-	void *p = mmap(NULL, len, pa->readonly ? PROT_READ : rw, MAP_SHARED, data, 0);
 
-	if (p == MAP_FAILED)
+	pa->data_len = (size_t)a->pages * PLAT_PAGE_SIZE;
+	pa->data = memfd_map(a->data, pa->data_len, a->readonly ? PROT_READ : rw);
+	if (pa->data == MAP_FAILED)
 		return -ENOMEM;
-	if (pa->readonly && mmap(p, (size_t)pa->first * PLAT_PAGE_SIZE, rw,
-				 MAP_SHARED | MAP_FIXED, entries, 0) == MAP_FAILED) {
-		/* cannot fail: mapped above */
-		(void)munmap(p, len);
-		return -ENOMEM;
-	}
-	pa->base = p;
-	return 0;
+	pa->entries = (struct grant_entry_v1 *)(void *)pa->data;
+	if (a->entries < 0)
+		return 0;
+	pa->entries_len = (size_t)a->entry_pages * PLAT_PAGE_SIZE;
+	pa->entries = memfd_map(a->entries, pa->entries_len, rw);
+	if (pa->entries != MAP_FAILED)
+		return 0;
+	pa->entries_len = 0;
+	arena_munmap(pa);
+	return -ENOMEM;
+}
+
+/* Which entries there are, and what their frames are in data. */
+static void arena_layout(struct peer_arena *pa, const struct hvclient_arena *a)
+{
+	const uint32_t per_page = PLAT_PAGE_SIZE / sizeof(struct grant_entry_v1);
+
+	pa->vm = a->vm;
+	pa->readonly = a->readonly;
+	pa->first = a->vm ? 0 : a->entry_pages;
+	pa->total = a->vm ? a->entry_pages * per_page : a->pages;
+	pa->frames.first = pa->first;
+	pa->frames.end = a->vm ? a->low_pages : a->pages;
+	pa->frames.high_first = HVCALL_VM_HIGH_FRAME;
+	pa->frames.high_pages = a->pages - pa->frames.end;
 }
 
 static void arena_call_unmap(struct plat_proc *pp, const struct peer_arena *pa)
@@ -110,21 +141,20 @@ static int arena_call_map(struct plat_proc *pp, struct peer_arena *pa)
 		.id = pa->id,
 	};
 	int fds[HVCALL_MAX_FDS], nfds, err;
+	struct hvclient_arena a;
 	struct hvreply reply;
 
 	err = proc_call(pp, &call, &reply, fds, &nfds);
 	if (err)
 		return err;
-	pa->total = reply.value;
-	pa->readonly = reply.flags & HVCALL_ARENA_RO;
-	pa->first = proc_entry_pages(pa->total);
-	if (nfds == (pa->readonly ? 2 : 1) && pa->first < pa->total &&
-	    pa->total <= GREF_ENTRY_MASK)
-		err = arena_mmap(pa, fds[0], pa->readonly ? fds[1] : -1);
-	else
-		err = -EPROTO;
-	while (nfds > 0)
-		close(fds[--nfds]);
+	err = hvclient_arena_parse(&reply, fds, nfds, &a);
+	if (!err) {
+		arena_layout(pa, &a);
+		err = arena_mmap(pa, &a);
+		close(a.data);
+		if (a.entries >= 0)
+			close(a.entries);
+	}
 	if (err)
 		arena_call_unmap(pp, pa);
 	return err;
@@ -154,8 +184,7 @@ static int peer_arena_new(struct plat_proc *pp, struct proc_peer *peer, uint32_t
 	*out = pa;
 	return 0;
 unmap:
-	/* cannot fail: mapped by arena_call_map() */
-	(void)munmap(pa->base, (size_t)pa->total * PLAT_PAGE_SIZE);
+	arena_munmap(pa);
 	arena_call_unmap(pp, pa);
 free_arena:
 	free(pa);
@@ -188,8 +217,7 @@ void peer_arena_put(struct plat_proc *pp, struct peer_arena *pa)
 	pthread_mutex_lock(&pp->lock);
 	if (!--pa->refs) {
 		pa->peer->arenas[pa->id] = NULL;
-		/* cannot fail: mapped by arena_mmap() */
-		(void)munmap(pa->base, (size_t)pa->total * PLAT_PAGE_SIZE);
+		arena_munmap(pa);
 		arena_call_unmap(pp, pa);
 		pthread_mutex_destroy(&pa->lock);
 		free(pa->use);

@@ -86,10 +86,13 @@ int proc_region(struct gnttab_mapper *mp, const void *addr, void **base, size_t 
 
 	for (uint32_t i = 0; i < m->nr_used; i++) {
 		const struct peer_arena *pa = m->arenas[m->used[i]]->pa;
-		uint8_t *data = pa->base + (size_t)pa->first * PLAT_PAGE_SIZE;
-		uint8_t *end = pa->base + (size_t)pa->total * PLAT_PAGE_SIZE;
+		uint8_t *data = pa->data + (size_t)pa->first * PLAT_PAGE_SIZE;
+		uint8_t *end = pa->data + pa->data_len;
 
-		if ((const uint8_t *)addr < data || (const uint8_t *)addr >= end)
+		/* a VM's pages come and go with its balloon: whoever registers
+		 * them would keep, and write to, what is no page of it any more */
+		if (pa->vm || (const uint8_t *)addr < data ||
+		    (const uint8_t *)addr >= end)
 			continue;
 		*base = data;
 		*len = (size_t)(end - data);

@@ -14,8 +14,8 @@ import sys
 
 import tree
 
-RING_HV = ('ringproto/grant.h', 'ringproto/evtchn.h', 'ringproto/xs_wire.h',
-           'ringproto/xenbus.h')
+RING_HV = ('ringproto/grant.h', 'ringproto/grant_use.h', 'ringproto/evtchn.h',
+           'ringproto/xs_wire.h', 'ringproto/xenbus.h')
 PEER = ('ringproto/', 'hv/base/', 'hv/plat/plat.h')
 ALLOWED = {
     'ringproto/': (),
