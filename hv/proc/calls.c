@@ -161,11 +161,7 @@ static int call_arena_destroy(struct conn *c, const struct hvcall *call,
 	return arena_destroy(&c->client, call->id);
 }
 
-/*
- * Ends the domain's connections whose process is dead already. So a killed
- * backend's successor never finds the marks of its predecessor in the entries.
- */
-static void conns_sweep(struct conn *self)
+void conns_sweep(struct conn *self)
 {
 	struct client *cl = LIST_FIRST(&self->client.dom->clients), *next;
 

@@ -49,6 +49,12 @@ static inline struct conn *conn_of(struct client *c)
 
 /* Ends a connection and frees it. */
 void conn_end(struct conn *c);
+/*
+ * Ends the connections of c's domain, but for c, whose process is dead already. So
+ * a killed backend's successor never finds the marks of its predecessor in the
+ * entries, and a VM's none of its memory.
+ */
+void conns_sweep(struct conn *c);
 /* calls.c: checks and does what the packet asks. -EPROTO: malformed. */
 int conn_call(struct conn *c, const struct hvcall *call, struct answer *ans);
 

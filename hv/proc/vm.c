@@ -19,6 +19,7 @@ int call_vm_memory(struct conn *c, const struct hvcall *call, struct answer *ans
 
 	if (!dom->vm)
 		return -EPERM;
+	conns_sweep(c);
 	err = gntvm_register(&c->client, ans->came[0], call->value, call->id,
 			     ans->came[1]);
 	if (err)

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "hv/proc/hvclient.h"
+#include "tests/lib/fakevm.h"
 
 #define START_TRIES 5000 /* a millisecond each */
 
@@ -109,15 +110,80 @@ int hvd_stop(struct hvd *h)
 	return status ? -EIO : 0;
 }
 
-int hvd_domain(struct hvd *h, const char *name)
+static int domain_create(struct hvd *h, const char *name, uint32_t flags)
 {
-	struct hvcall call = { .op = HVCALL_DOMAIN_CREATE };
+	struct hvcall call = { .op = HVCALL_DOMAIN_CREATE, .flags = flags };
 	struct hvreply reply;
 	int err = hvclient_str(&call, name);
 
 	if (!err)
 		err = hvclient_call(h->ctl, &call, &reply, NULL, NULL);
 	return err ? err : (int)reply.domid;
+}
+
+int hvd_domain(struct hvd *h, const char *name)
+{
+	return domain_create(h, name, 0);
+}
+
+int hvd_vm(struct hvd *h, const char *name)
+{
+	return domain_create(h, name, HVCALL_DOMAIN_VM);
+}
+
+static int device_key(struct plat *dom0, const char *dir, const char *key,
+		      const char *value)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, key);
+	return xenstore_write(dom0, XENSTORE_NO_TX, path, value);
+}
+
+static int device_dir(struct plat *dom0, const char *dir, domid_t owner, domid_t reader)
+{
+	char perms[32];
+	int err = xenstore_mkdir(dom0, XENSTORE_NO_TX, dir);
+
+	snprintf(perms, sizeof(perms), "n%u r%u", owner, reader);
+	return err ? err : xenstore_set_perms(dom0, XENSTORE_NO_TX, dir, perms);
+}
+
+int hvd_device(domid_t front, domid_t back, const char *type, unsigned id)
+{
+	char fe[80], be[80], n[8];
+	struct plat *dom0;
+	int err = plat_open(NULL, "0", &dom0, NULL);
+
+	if (err)
+		return err;
+	snprintf(fe, sizeof(fe), "/local/domain/%u/device/%s/%u", front, type, id);
+	snprintf(be, sizeof(be), "/local/domain/%u/backend/%s/%u/%u", back, type, front,
+		 id);
+	err = device_dir(dom0, fe, front, back);
+	if (!err)
+		err = device_dir(dom0, be, back, front);
+	snprintf(n, sizeof(n), "%u", back);
+	if (!err)
+		err = device_key(dom0, fe, "backend-id", n);
+	snprintf(n, sizeof(n), "%u", front);
+	if (!err)
+		err = device_key(dom0, be, "frontend-id", n);
+	plat_close(dom0);
+	return err;
+}
+
+static bool is_vm(domid_t id)
+{
+	struct hvcall call = { .op = HVCALL_HELLO };
+	int conn = hvd_connect_as(id);
+	struct hvreply reply;
+	bool vm = conn >= 0 && !hvclient_call(conn, &call, &reply, NULL, NULL) &&
+		  reply.flags & HVCALL_DOMAIN_VM;
+
+	if (conn >= 0)
+		close(conn);
+	return vm;
 }
 
 int hvd_domain_destroy(struct hvd *h, domid_t id)
@@ -133,23 +199,29 @@ int hvd_plat(const char *spec, domid_t id, struct plat **plat)
 	char name[16];
 
 	snprintf(name, sizeof(name), "%u", id);
+	if (spec && !strcmp(spec, HVD_VM))
+		return is_vm(id) ? fakevm_open(id, plat)
+				 : plat_open(NULL, name, plat, NULL);
 	return plat_open(spec, name, plat, NULL);
 }
 
 int hvd_pair_new(const char *spec, struct hvd_pair **pair)
 {
 	struct hvd_pair *p = calloc(1, sizeof(*p));
+	bool vm = spec && !strcmp(spec, HVD_VM);
 	int front, back;
 
 	*pair = p;
 	if (!p || hvd_start(&p->hvd))
 		return -1;
-	front = hvd_domain(&p->hvd, "front");
+	front = vm ? hvd_vm(&p->hvd, "front") : hvd_domain(&p->hvd, "front");
 	back = hvd_domain(&p->hvd, "back");
 	if (front < 0 || back < 0)
 		return -1;
 	p->front_id = (domid_t)front;
 	p->back_id = (domid_t)back;
+	if (vm && hvd_device(p->front_id, p->back_id, "vbd", 51712))
+		return -1;
 	return hvd_plat(spec, p->front_id, &p->front) ||
 			       hvd_plat(spec, p->back_id, &p->back)
 		       ? -1

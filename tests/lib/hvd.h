@@ -27,14 +27,21 @@ int hvd_stop(struct hvd *h);
 /* kill -9; the directory stays for hvd_stop(). */
 void hvd_kill(struct hvd *h);
 
-/* Creates a domain: its id, or -errno. */
+/* Creates a domain, of processes or a VM (fakevm.h): its id, or -errno. */
 int hvd_domain(struct hvd *h, const char *name);
+int hvd_vm(struct hvd *h, const char *name);
+/* What the toolstack writes of a device: `back` serves device/TYPE/ID of `front`.
+ * Both directories, empty but for who is who. */
+int hvd_device(domid_t front, domid_t back, const char *type, unsigned id);
 int hvd_domain_destroy(struct hvd *h, domid_t id);
-/* Opens a platform as domain `id`: spec as plat_open(). 0 or -errno. */
+/* Opens a platform as domain `id`: spec as plat_open(), or HVD_VM, which is
+ * fakevm_open() if the domain is a VM. 0 or -errno. */
+#define HVD_VM "vm"
 int hvd_plat(const char *spec, domid_t id, struct plat **plat);
 
 /* A hypervisor with two domains, "front" and "back", opened as `spec`: what most
- * tests want. 0 or -1; free it in any case. */
+ * tests want. HVD_VM: "front" is one, with a device that "back" serves. 0 or -1;
+ * free it in any case. */
 struct hvd_pair {
 	struct hvd hvd;
 	domid_t front_id, back_id;
