@@ -172,6 +172,56 @@ static void test_special(void **state)
 	assert_int_equal(c_perms(c, "@whatever"), -ENOENT);
 }
 
+/* A domain that is built before it runs. */
+static void test_steps(void **state)
+{
+	struct xs_trio *f = *state;
+	struct xs_client *c = &f->dom0;
+	struct xs_server *srv = f->bed.srv;
+
+	assert_int_equal(c_watch(c, "@introduceDomain", "in"), 0);
+	assert_int_equal(c_watch(c, "@releaseDomain", "out"), 0);
+	c_drain(c);
+	assert_int_equal(xs_server_name(srv, 7, "seven"), 0);
+	assert_string_equal(c_event(c), "");
+	assert_int_equal(c_one(c, XS_IS_DOMAIN_INTRODUCED, "7"), 0);
+	assert_string_equal(c->reply.data, "F");
+	assert_int_equal(c_read(c, "/local/domain/7/name"), 0);
+	assert_string_equal(c->reply.data, "seven");
+	xs_server_stopped(srv, 7); /* not news */
+	assert_string_equal(c_event(c), "");
+	/* rights that it is given now are its own later */
+	assert_int_equal(c_write(c, "/for7", "x"), 0);
+	assert_int_equal(c_set_perms(c, "/for7", "n0 r7"), 0);
+	assert_null(xs_server_read_as(srv, 6, "/for7"));
+	assert_int_equal(xs_server_start(srv, 7), 0);
+	assert_string_equal(c_event(c), "@introduceDomain in");
+	assert_int_equal(xs_server_start(srv, 7), -EEXIST);
+	assert_int_equal(xs_server_name(srv, 7, "again"), -EEXIST);
+	assert_int_equal(c_one(c, XS_IS_DOMAIN_INTRODUCED, "7"), 0);
+	assert_string_equal(c->reply.data, "T");
+	assert_string_equal(xs_server_read_as(srv, 7, "/for7"), "x");
+	assert_null(xs_server_read_as(srv, 1, "/for7"));
+	xs_server_stopped(srv, 7);
+	assert_string_equal(c_event(c), "@releaseDomain out");
+	assert_int_equal(c_one(c, XS_IS_DOMAIN_INTRODUCED, "7"), 0);
+	assert_string_equal(c->reply.data, "T");
+	assert_int_equal(xs_server_release(srv, 7), 0);
+	assert_string_equal(c_event(c), "@releaseDomain out");
+	assert_int_equal(c_read(c, "/local/domain/7/name"), -ENOENT);
+	/* the next one: nothing of the former; and one that never ran */
+	assert_int_equal(xs_server_name(srv, 7, "next"), 0);
+	assert_null(xs_server_read_as(srv, 7, "/for7"));
+	assert_int_equal(c_set_perms(c, "/for7", "n0 r7"), 0);
+	assert_string_equal(xs_server_read_as(srv, 7, "/for7"), "x");
+	assert_int_equal(xs_server_release(srv, 7), 0);
+	assert_string_equal(c_event(c), "");
+	assert_int_equal(xs_server_introduce(srv, 7, "third"), 0);
+	assert_null(xs_server_read_as(srv, 7, "/for7"));
+	assert_int_equal(xs_server_release(srv, 7), 0);
+	assert_int_equal(xs_server_release(srv, 7), -ENOENT);
+}
+
 static void test_toolstack_writes(void **state)
 {
 	struct xs_trio *f = *state;
@@ -293,6 +343,7 @@ int main(void)
 		TRIO_TEST(test_reply_before_events),
 		TRIO_TEST(test_permissions),
 		TRIO_TEST(test_special),
+		TRIO_TEST(test_steps),
 		TRIO_TEST(test_toolstack_writes),
 		TRIO_TEST(test_reset),
 		TRIO_TEST(test_many_watchers_of_one_path),
