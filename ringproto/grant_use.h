@@ -25,14 +25,14 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "an entry read as one 
  */
 struct grant_frames {
 	uint32_t first, end;		 /* frames of the first run: [first, end) */
-	uint32_t high_first, high_pages; /* of the second, whose pages follow `end` */
+	uint32_t high_first, high_pages; /* of the second, whose pages follow */
 };
 
 static inline bool grant_frame_page(const struct grant_frames *f, uint32_t frame,
 				    uint32_t *page)
 {
 	*page = frame;
-	if (frame - f->first < f->end - f->first)
+	if (frame >= f->first && frame < f->end)
 		return true;
 	frame -= f->high_first;
 	*page = f->end + frame;

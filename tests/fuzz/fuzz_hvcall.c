@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The control socket's server against four connections (dom0, two domains, and one
- * of the second domain again) that send what the input says: calls with
+ * The control socket's server against five connections (dom0, two domains, one of
+ * the second domain again, and a VM's) that send what the input says: calls with
  * interesting fields, raw packets, packets with descriptors, silence (replies that
- * nobody reads), ends, and words in the entries of the last arena.
+ * nobody reads), ends, memory of every kind for the VM, and words in the entries
+ * of the last arena.
  *
  * What must hold: every reply is well-formed, one's misbehaviour ends nobody
  * else's connection, and in the end no descriptor is left.
@@ -24,7 +25,9 @@
 #include "hv/proc/hvcall.h"
 #include "hv/proc/server.h"
 
-#define NR_CONNS 4
+#define NR_CONNS 5
+#define VM_CONN	 4
+#define VM_DOMID 3
 #define MAX_FD	 512
 
 #define MUST(cond)                                                                 \
@@ -45,10 +48,12 @@ struct world {
 	struct hvserver *srv;
 	int conn[NR_CONNS];
 	bool ok[NR_CONNS]; /* has sent nothing malformed: must live */
+	bool vm[NR_CONNS]; /* said hello as a VM: may send descriptors */
 	int arena;	   /* the memfd that came last */
+	struct hvreply last;
 };
 
-static const domid_t conn_domid[NR_CONNS] = { 0, 1, 2, 2 };
+static const domid_t conn_domid[NR_CONNS] = { 0, 1, 2, 2, VM_DOMID };
 
 static uint8_t take(struct input *in)
 {
@@ -107,11 +112,12 @@ static bool reply_take(struct world *w, int c)
 	MUST(n == sizeof(r) && r.version == HVCALL_VERSION && r.status <= 0);
 	MUST(strnlen(r.name, sizeof(r.name)) < sizeof(r.name));
 	MUST(!r.status || !nfds);
-	if (nfds && r.value && fcntl(fds[0], F_GET_SEALS) >= 0) {
+	w->last = r;
+	/* a VM's entries are in the second one */
+	if (nfds && r.value && fcntl(fds[nfds - 1], F_GET_SEALS) >= 0) {
 		if (w->arena >= 0)
 			close(w->arena);
-		w->arena = fds[0];
-		fds[0] = fds[--nfds];
+		w->arena = fds[--nfds];
 	}
 	while (nfds > 0)
 		close(fds[--nfds]);
@@ -125,6 +131,7 @@ static void hello(struct world *w, int c)
 	MUST(!fdpass_send(w->conn[c], &call, sizeof(call), NULL, 0));
 	world_settle(w);
 	MUST(reply_take(w, c));
+	w->vm[c] = w->last.flags & HVCALL_DOMAIN_VM;
 }
 
 static void conn_open(struct world *w, int c)
@@ -139,9 +146,13 @@ static void conn_open(struct world *w, int c)
 		hello(w, c);
 }
 
-static void domain_new(struct world *w, const char *name)
+static void domain_new(struct world *w, const char *name, uint32_t flags)
 {
-	struct hvcall call = { .op = HVCALL_DOMAIN_CREATE, .version = HVCALL_VERSION };
+	struct hvcall call = {
+		.op = HVCALL_DOMAIN_CREATE,
+		.version = HVCALL_VERSION,
+		.flags = flags,
+	};
 
 	strcpy(call.str, name);
 	MUST(!fdpass_send(w->conn[0], &call, sizeof(call), NULL, 0));
@@ -162,8 +173,11 @@ static void world_new(struct world *w)
 	w->xs = xs_server_new(w->loop, &xs_quota_default);
 	MUST(w->loop && w->xs && !hvserver_new(w->loop, w->xs, &limits, &w->srv));
 	conn_open(w, 0);
-	domain_new(w, "front");
-	domain_new(w, "back");
+	domain_new(w, "front", 0);
+	domain_new(w, "back", 0);
+	domain_new(w, "vm", HVCALL_DOMAIN_VM);
+	/* dom0 serves a device of it */
+	MUST(!xs_server_write(w->xs, "/local/domain/3/device/vbd/1/backend-id", "0"));
 	for (int c = 1; c < NR_CONNS; c++)
 		conn_open(w, c);
 }
@@ -203,6 +217,35 @@ static void send_call(struct world *w, struct input *in, int c)
 	(void)fdpass_send(w->conn[c], &call, sizeof(call), NULL, 0);
 }
 
+/* A memfd of few pages with any seals, or something else. */
+static int memory_make(struct input *in)
+{
+	uint8_t b = take(in);
+	int fd;
+
+	if (b == 0xff)
+		return open("/dev/null", O_RDWR | O_CLOEXEC);
+	fd = memfd_create("vm", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	MUST(fd >= 0 && !ftruncate(fd, (off_t)(b & 3) * 4096 + (b >> 6 == 1)));
+	/* mostly the right one */
+	(void)fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK ^ (b & 0x20 ? take(in) & 31 : 0));
+	return fd;
+}
+
+static void send_memory(struct world *w, struct input *in, int c)
+{
+	struct hvcall call = { .op = HVCALL_VM_MEMORY, .version = HVCALL_VERSION };
+	int fds[2] = { -1, -1 }, n = w->vm[c] ? 2 : 0;
+
+	call.value = number(in);
+	call.id = number(in);
+	for (int i = 0; i < n; i++)
+		fds[i] = memory_make(in);
+	(void)fdpass_send(w->conn[c], &call, sizeof(call), fds, n);
+	for (int i = 0; i < n; i++)
+		close(fds[i]);
+}
+
 /* The same with the unused fields zero, as a good client has it. */
 static void send_good(struct world *w, struct input *in, int c)
 {
@@ -210,6 +253,13 @@ static void send_good(struct world *w, struct input *in, int c)
 
 	call.op = take(in) % HVCALL_NR_OPS;
 	switch (call.op) {
+	case HVCALL_VM_MEMORY:
+		send_memory(w, in, c);
+		return;
+	case HVCALL_EVTCHN_ALLOC_LOCAL:
+		call.value = number(in);
+		call.id = number(in);
+		break;
 	case HVCALL_ARENA_CREATE:
 		call.value = number(in);
 		call.flags = number(in) & 1;
@@ -218,6 +268,8 @@ static void send_good(struct world *w, struct input *in, int c)
 	case HVCALL_DOMAIN_NEXT:
 	case HVCALL_EVTCHN_ALLOC_UNBOUND:
 		call.domid = number(in);
+		if (call.op == HVCALL_EVTCHN_ALLOC_UNBOUND && c == VM_CONN)
+			call.value = number(in);
 		break;
 	case HVCALL_ARENA_MAP:
 	case HVCALL_ARENA_UNMAP:
@@ -228,6 +280,8 @@ static void send_good(struct world *w, struct input *in, int c)
 	case HVCALL_EVTCHN_CLOSE:
 	case HVCALL_EVTCHN_STATUS:
 		call.id = number(in);
+		if (call.op == HVCALL_EVTCHN_BIND_INTERDOMAIN && c == VM_CONN)
+			call.value = number(in);
 		break;
 	default:
 		break;
@@ -264,7 +318,7 @@ static void scribble(struct world *w, struct input *in)
 static void step(struct world *w, struct input *in)
 {
 	uint8_t b = take(in);
-	int c = b & 3;
+	int c = b & 0x80 ? VM_CONN : b & 3;
 
 	switch (b >> 2 & 7) {
 	case 0:
