@@ -62,7 +62,8 @@ static void conn_ready(void *arg, uint32_t events)
 	n = fdpass_recv(c->fd, &call, sizeof(call), ans.came, &ans.ncame, MSG_DONTWAIT);
 	if (n == -EAGAIN)
 		return;
-	if (n > 0 && !conn_serve(c, &call, n, &ans))
+	/* an empty packet is the end, or may carry descriptors that are closed here */
+	if (n >= 0 && !conn_serve(c, &call, n, &ans))
 		return;
 	if (n > 0)
 		log_info("domain %u: malformed call or unread reply: connection ended",

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -186,6 +187,21 @@ static void test_lies(void **state)
 	close(conn);
 }
 
+static int hvd_fds(const struct hvd *h)
+{
+	char path[32];
+	DIR *d;
+	int n = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)h->pid);
+	d = opendir(path);
+	assert_non_null(d);
+	while (readdir(d))
+		n++;
+	closedir(d);
+	return n;
+}
+
 /* Any number of descriptors but the right one ends the connection. */
 static void test_descriptors(void **state)
 {
@@ -195,7 +211,10 @@ static void test_descriptors(void **state)
 	};
 	struct hvd_pair *f = *state;
 	int id = hvd_vm(&f->hvd, "vm2"), fds[4] = { 0, 1, 0, 1 };
+	int before;
 
+	usleep(50000); /* so that ends of other connections are none of this */
+	before = hvd_fds(&f->hvd);
 	for (int op = 0; op < 2; op++) {
 		for (int n = 0; n <= 4; n++) {
 			int conn = hvd_connect_as((domid_t)id);
@@ -211,10 +230,17 @@ static void test_descriptors(void **state)
 			assert_ended(conn);
 		}
 	}
-	/* half a packet with two of them */
-	int conn = hvd_connect_as((domid_t)id);
-	assert_int_equal(fdpass_send(conn, &calls[0], 8, fds, 2), 0);
-	assert_ended(conn);
+	/* a packet that is too short with two of them, an empty one, too */
+	for (size_t len = 0; len < sizeof(calls[0]); len += 8) {
+		int conn = hvd_connect_as((domid_t)id);
+
+		assert_int_equal(fdpass_send(conn, &calls[0], len, fds, 2), 0);
+		assert_ended(conn);
+	}
+	/* none is left there, when it has seen the ends */
+	for (int i = 0; i < 2000 && hvd_fds(&f->hvd) > before; i++)
+		usleep(1000);
+	assert_true(hvd_fds(&f->hvd) <= before);
 }
 
 /* ------------------------------------------------------------------- the end */
