@@ -31,7 +31,12 @@ struct evsignal *evsignal_new(void)
 		goto free_signal;
 	if (syscall(SYS_io_setup, SIGNALS, &s->aio) < 0)
 		goto close_idle;
-	return s;
+	/* before Linux 5.8 an eventfd knows neither of the two */
+	evsignal_send(s, s->idle);
+	if (!eventfd_take(s->idle))
+		return s;
+	/* cannot fail: made above */
+	(void)syscall(SYS_io_destroy, s->aio);
 close_idle:
 	close(s->idle);
 free_signal:
