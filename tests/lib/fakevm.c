@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/queue.h>
 #include <unistd.h>
 
 #include "hv/plat/plat_ops.h"
@@ -25,12 +26,14 @@ struct fakevm {
 	uint8_t *ram;
 	struct grant_entry_v1 *table;
 	uint32_t next; /* page, before the stride */
+	LIST_HEAD(vm_arena_list, vm_arena) arenas;
 	bool page_used[FAKEVM_PAGES], ref_used[FAKEVM_REFS];
 };
 
 struct vm_arena {
 	struct gnttab_arena a;
 	struct fakevm *vm;
+	LIST_ENTRY(vm_arena) link;
 	grant_ref_t refs[];
 };
 
@@ -149,6 +152,7 @@ static void vm_arena_free(struct gnttab_arena *a)
 	}
 	if (a->pages)
 		munmap(a->pages, (size_t)a->nr_pages * PLAT_PAGE_SIZE);
+	LIST_REMOVE(va, link);
 	free(va);
 }
 
@@ -189,6 +193,7 @@ static int vm_arena_new(struct plat *p, domid_t peer, uint32_t n, bool readonly,
 	if (!va)
 		return -ENOMEM;
 	va->vm = vm_of(p);
+	LIST_INSERT_HEAD(&va->vm->arenas, va, link);
 	va->a.peer = peer;
 	va->a.nr_pages = n;
 	va->a.readonly = readonly;
@@ -258,6 +263,8 @@ static void vm_close(struct plat *p)
 	struct fakevm *vm = vm_of(p);
 
 	plat_close(vm->inner);
+	while (!LIST_EMPTY(&vm->arenas))
+		vm_arena_free(&LIST_FIRST(&vm->arenas)->a);
 	if (vm->ram)
 		munmap(vm->ram, (size_t)FAKEVM_PAGES * PLAT_PAGE_SIZE);
 	if (vm->table)
@@ -304,6 +311,7 @@ int fakevm_open(domid_t id, struct plat **plat)
 	if (!vm)
 		return -ENOMEM;
 	vm->ram_fd = -1;
+	LIST_INIT(&vm->arenas);
 	vm->conn = hvd_connect_as(id);
 	err = vm->conn < 0 ? vm->conn : vm_memory(vm);
 	if (!err)
