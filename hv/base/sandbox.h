@@ -30,6 +30,9 @@ struct sandbox_spec {
 	 * opening at all). Refused, -ENOSYS, where the kernel has no Landlock. */
 	const char *const *dirs;
 	bool dirs_readonly;
+	/* ioctl commands to allow besides those that every backend may use. */
+	const unsigned long *ioctls;
+	unsigned nioctls;
 	/* RLIMIT_NOFILE and RLIMIT_AS from now on; 0: as it is. */
 	uint64_t nofile, memory;
 };
