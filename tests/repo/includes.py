@@ -24,6 +24,7 @@ ALLOWED = {
     # the broker serves its xenstore and its domains over the socket
     'hv/proc/': ('hv/base/', 'hv/core/', 'hv/xenstore/') + RING_HV,
     'hv/xenstore/': ('hv/base/',) + RING_HV,
+    'hv/kvm/': ('hv/base/',) + RING_HV,
     # plat_proc wraps the client of the control socket
     'hv/plat/': ('hv/base/', 'ringproto/', 'hv/proc/hvcall.h', 'hv/proc/hvclient.h'),
     'backends/': PEER,
@@ -77,7 +78,7 @@ def self_test():
            ('frontends/x.c', 'backends/xenbus.h'), ('frontends/x.c', 'hv/plat/plat_ops.h'),
            ('hv/core/x.c', 'ringproto/blkif.h'), ('hv/base/x.c', 'ringproto/ring.h'),
            ('ringproto/ring.h', 'hv/base/log.h'), ('hv/xenstore/x.c', 'hv/core/domain.h'),
-           ('elsewhere/x.c', 'hv/base/log.h')]
+           ('hv/kvm/x.c', 'hv/core/domain.h'), ('elsewhere/x.c', 'hv/base/log.h')]
     good = [('backends/block/x.c', 'hv/plat/plat.h'), ('tests/unit/x.c', 'hv/core/domain.h'),
             ('frontends/x.c', 'ringproto/blkif.h'), ('hv/core/x.c', 'hv/base/log.h')]
     assert all(complaint(*b) for b in bad)

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of hypercalls, and the only ways to a guest's pointers. */
+#include "hv/kvm/hypercall.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "hv/base/log.h"
+
+static const struct {
+	const char *name;
+	hypercall_fn *fn;
+} table[XEN_NR_HYPERCALLS] = {
+	[__HYPERVISOR_memory_op] = { "memory_op", xen_memory_op },
+	[__HYPERVISOR_multicall] = { "multicall", xen_multicall },
+	[__HYPERVISOR_set_timer_op] = { "set_timer_op", xen_set_timer_op },
+	[__HYPERVISOR_xen_version] = { "xen_version", xen_version },
+	[__HYPERVISOR_console_io] = { "console_io", xen_console_io },
+	[__HYPERVISOR_grant_table_op] = { "grant_table_op", xen_grant_table_op },
+	[__HYPERVISOR_vm_assist] = { "vm_assist", xen_vm_assist },
+	[__HYPERVISOR_vcpu_op] = { "vcpu_op", xen_vcpu_op },
+	[__HYPERVISOR_sched_op] = { "sched_op", xen_sched_op },
+	[__HYPERVISOR_event_channel_op] = { "event_channel_op", xen_event_channel_op },
+	[__HYPERVISOR_physdev_op] = { "physdev_op", xen_physdev_op },
+	[__HYPERVISOR_hvm_op] = { "hvm_op", xen_hvm_op },
+};
+
+void guest_complaint(struct vcpu *v, const char *what, uint64_t op)
+{
+	log_limited(&v->vm->log_budget, LOG_WARN, "%s: vcpu %u: %s %llu", v->vm->name,
+		    v->id, what, (unsigned long long)op);
+}
+
+int64_t hypercall(struct vcpu *v, uint64_t nr, const uint64_t arg[6], unsigned cpl,
+		  bool longmode)
+{
+	int64_t ret;
+
+	if (cpl)
+		return -EPERM;
+	pthread_mutex_lock(&v->vm->lock);
+	if (nr < XEN_NR_HYPERCALLS)
+		v->vm->xen.calls[nr]++;
+	if (!longmode) {
+		guest_complaint(v, "hypercall of 32 bits", nr);
+		ret = -ENOSYS;
+	} else if (nr >= XEN_NR_HYPERCALLS || !table[nr].fn) {
+		guest_complaint(v, "unknown hypercall", nr);
+		ret = -ENOSYS;
+	} else {
+		ret = table[nr].fn(v, arg);
+		if (ret == -ENOSYS)
+			guest_complaint(v, table[nr].name, arg[0]);
+		else if (ret < 0)
+			log_dbg("%s: vcpu %u: %s %llu: %lld", v->vm->name, v->id,
+				table[nr].name, (unsigned long long)arg[0],
+				(long long)ret);
+	}
+	pthread_mutex_unlock(&v->vm->lock);
+	return ret;
+}
+
+/* Each entry like a call of its own; a wrong one does not end the list. */
+int64_t xen_multicall(struct vcpu *v, const uint64_t arg[6])
+{
+	struct multicall_entry e;
+
+	if (arg[1] > 64)
+		return -EINVAL;
+	for (uint64_t i = 0; i < arg[1]; i++) {
+		uint64_t va = arg[0] + i * sizeof(e);
+
+		if (guest_copy_in(v, &e, va, sizeof(e)))
+			return -EFAULT;
+		e.result = -ENOSYS;
+		if (e.op < XEN_NR_HYPERCALLS && e.op != __HYPERVISOR_multicall &&
+		    table[e.op].fn)
+			e.result = table[e.op].fn(v, e.args);
+		if (guest_copy_out(v, va + offsetof(struct multicall_entry, result),
+				   &e.result, sizeof(e.result)))
+			return -EFAULT;
+	}
+	return 0;
+}
+
+/* --------------------------------------------------------- guest's pointers */
+
+int guest_translate(struct vcpu *v, uint64_t va, uint64_t *gpa)
+{
+	struct kvm_translation t = { .linear_address = va };
+
+	if (ioctl(v->fd, KVM_TRANSLATE, &t) < 0 || !t.valid)
+		return -EFAULT;
+	*gpa = t.physical_address;
+	return 0;
+}
+
+/* Page by page; out: to the guest. */
+static int guest_copy(struct vcpu *v, uint8_t *buf, uint64_t va, size_t len, bool out)
+{
+	while (len) {
+		size_t n = XEN_PAGE_SIZE - (va & (XEN_PAGE_SIZE - 1));
+		uint64_t gpa = 0;
+
+		if (n > len)
+			n = len;
+		if (guest_translate(v, va, &gpa))
+			return -EFAULT;
+		if (out) {
+			if (gmem_write(&v->vm->mem, gpa, buf, n))
+				return -EFAULT;
+		} else {
+			const void *p = gmem_ptr_ro(&v->vm->mem, gpa, n);
+
+			if (!p)
+				return -EFAULT;
+			memcpy(buf, p, n);
+		}
+		buf += n;
+		va += n;
+		len -= n;
+	}
+	return 0;
+}
+
+int guest_copy_in(struct vcpu *v, void *dst, uint64_t va, size_t len)
+{
+	return guest_copy(v, dst, va, len, false);
+}
+
+int guest_copy_out(struct vcpu *v, uint64_t va, const void *src, size_t len)
+{
+	return guest_copy(v, (uint8_t *)(uintptr_t)src, va, len, true);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* Ports and MMIO: the table of who serves what. */
+#include "hv/kvm/io.h"
+
+#include <errno.h>
+#include <string.h>
+
+int io_add(struct io_table *t, uint64_t first, uint64_t last, const struct io_ops *ops,
+	   void *arg)
+{
+	for (unsigned i = 0; i < t->n; i++)
+		if (first <= t->range[i].last && last >= t->range[i].first)
+			return -EEXIST;
+	if (t->n == IO_MAX_RANGES)
+		return -ENOSPC;
+	t->range[t->n].first = first;
+	t->range[t->n].last = last;
+	t->range[t->n].ops = ops;
+	t->range[t->n++].arg = arg;
+	return 0;
+}
+
+void io_access(const struct io_table *t, uint64_t addr, bool write, void *data,
+	       unsigned size)
+{
+	uint64_t value = 0;
+
+	if (!write)
+		memset(data, 0xff, size);
+	if (size != 1 && size != 2 && size != 4 && size != 8)
+		return;
+	for (unsigned i = 0; i < t->n; i++) {
+		if (addr < t->range[i].first || addr > t->range[i].last)
+			continue;
+		if (write && t->range[i].ops->write) {
+			memcpy(&value, data, size);
+			t->range[i].ops->write(t->range[i].arg, addr - t->range[i].first,
+					       size, value);
+		} else if (!write && t->range[i].ops->read) {
+			value = t->range[i].ops->read(t->range[i].arg,
+						      addr - t->range[i].first, size);
+			memcpy(data, &value, size);
+		}
+		return;
+	}
+}

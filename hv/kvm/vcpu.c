@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+/* A vcpu: its thread, and what it does at each exit from the guest. */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "hv/base/log.h"
+#include "hv/kvm/cpuid.h"
+#include "hv/kvm/hypercall.h"
+
+#define KICK_SIGNAL	   SIGUSR1
+#define MSR_MTRR_DEF_TYPE  0x2ff
+#define MTRR_ON_WRITE_BACK 0x806 /* as Xen starts PVH guests */
+
+/* Newer than Debian 12's headers. */
+#ifndef KVM_EXIT_XEN
+#define KVM_EXIT_XEN 34
+#endif
+
+static void on_kick(int sig)
+{
+	(void)sig; /* it has ended KVM_RUN */
+}
+
+void vcpu_kick(struct vcpu *v)
+{
+	if (!v || !v->started)
+		return;
+	/* before the signal: whoever is about to enter the guest returns at once */
+	__atomic_store_n(&v->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+	/* cannot fail: the thread is joined only after `started` is cleared */
+	(void)pthread_kill(v->thread, KICK_SIGNAL);
+}
+
+void vcpu_expel(struct vcpu *v)
+{
+	if (v->started && !pthread_equal(pthread_self(), v->thread))
+		vcpu_kick(v);
+}
+
+/* The guest is beyond help: one line, and it counts as crashed. */
+static int crashed(struct vcpu *v, const char *what, uint64_t detail)
+{
+	struct kvm_regs r = { 0 };
+
+	/* cannot fail: it is this thread's vcpu */
+	(void)ioctl(v->fd, KVM_GET_REGS, &r);
+	log_warn("%s: vcpu %u: %s (%llx) at rip %llx", v->vm->name, v->id, what,
+		 (unsigned long long)detail, (unsigned long long)r.rip);
+	vm_stop(v->vm, SHUTDOWN_crash);
+	return 0;
+}
+
+/* --------------------------------------------------------------------- exits */
+
+/* A hypercall by a port: the registers are those of one by vmcall. */
+static int call_by_port(struct vcpu *v)
+{
+	struct kvm_regs r;
+	struct kvm_sregs s;
+
+	if (ioctl(v->fd, KVM_GET_REGS, &r) < 0 || ioctl(v->fd, KVM_GET_SREGS, &s) < 0)
+		return -errno;
+	r.rax = (uint64_t)hypercall(v, r.rax,
+				    (const uint64_t[]){ r.rdi, r.rsi, r.rdx, r.r10, r.r8,
+							r.r9 },
+				    s.cs.dpl, s.cs.l);
+	return ioctl(v->fd, KVM_SET_REGS, &r) < 0 ? -errno : 0;
+}
+
+static int exit_io(struct vcpu *v)
+{
+	const struct kvm_run *run = v->run;
+	uint8_t *data = (uint8_t *)v->run + run->io.data_offset;
+
+	if (run->io.port == VM_CALL_PORT && v->vm->call_port && run->io.size == 4 &&
+	    run->io.direction == KVM_EXIT_IO_OUT && run->io.count == 1)
+		return call_by_port(v);
+	for (uint32_t i = 0; i < run->io.count; i++)
+		io_access(&v->vm->pio, run->io.port, run->io.direction == KVM_EXIT_IO_OUT,
+			  data + i * run->io.size, run->io.size);
+	return 0;
+}
+
+static int exit_mmio(struct vcpu *v)
+{
+	struct kvm_run *run = v->run;
+	unsigned len = run->mmio.len < 8 ? run->mmio.len : 8;
+
+	io_access(&v->vm->mmio, run->mmio.phys_addr, run->mmio.is_write, run->mmio.data,
+		  len);
+	return 0;
+}
+
+static int exit_xen(struct vcpu *v)
+{
+	struct kvm_xen_exit *x = &v->run->xen;
+	uint64_t arg[6];
+
+	if (x->type != KVM_EXIT_XEN_HCALL)
+		return crashed(v, "unknown Xen exit", x->type);
+	for (int i = 0; i < 6; i++)
+		arg[i] = x->u.hcall.params[i];
+	x->u.hcall.result = (uint64_t)hypercall(v, x->u.hcall.input, arg, x->u.hcall.cpl,
+						x->u.hcall.longmode);
+	return 0;
+}
+
+static int exit_shutdown(struct vcpu *v)
+{
+	return crashed(v, "triple fault", 0);
+}
+
+static int exit_internal(struct vcpu *v)
+{
+	return crashed(v, "KVM cannot go on", v->run->internal.suberror);
+}
+
+static int exit_fail_entry(struct vcpu *v)
+{
+	return crashed(v, "the CPU refuses its state",
+		       v->run->fail_entry.hardware_entry_failure_reason);
+}
+
+static int exit_nothing(struct vcpu *v)
+{
+	(void)v;
+	return 0;
+}
+
+static int (*const exit_table[VM_NR_EXITS])(struct vcpu *v) = {
+	[KVM_EXIT_IO] = exit_io,
+	[KVM_EXIT_MMIO] = exit_mmio,
+	[KVM_EXIT_XEN] = exit_xen,
+	[KVM_EXIT_SHUTDOWN] = exit_shutdown,
+	[KVM_EXIT_INTERNAL_ERROR] = exit_internal,
+	[KVM_EXIT_FAIL_ENTRY] = exit_fail_entry,
+	[KVM_EXIT_INTR] = exit_nothing,
+	[KVM_EXIT_IRQ_WINDOW_OPEN] = exit_nothing,
+};
+
+static int exit_handle(struct vcpu *v)
+{
+	const uint32_t reason = v->run->exit_reason;
+
+	if (reason < VM_NR_EXITS)
+		v->exits[reason]++;
+	if (reason >= VM_NR_EXITS || !exit_table[reason])
+		return crashed(v, "unknown exit", reason);
+	return exit_table[reason](v);
+}
+
+/* -------------------------------------------------------------------- thread */
+
+/*
+ * Out by a kick. Who kicks to call an ioctl on this vcpu holds the lock until it is done,
+ * so that this thread does not enter the guest before.
+ */
+static void kicked(struct vcpu *v)
+{
+	pthread_mutex_lock(&v->vm->lock);
+	v->run->immediate_exit = 0;
+	pthread_mutex_unlock(&v->vm->lock);
+}
+
+static void *vcpu_main(void *arg)
+{
+	struct vcpu *v = arg;
+	int err = 0;
+
+	while (!err && !atomic_load(&v->vm->stopped)) {
+		if (ioctl(v->fd, KVM_RUN, 0) < 0) {
+			if (errno == EINTR || errno == EAGAIN)
+				kicked(v);
+			else
+				err = crashed(v, "KVM_RUN", (uint64_t)errno);
+			continue;
+		}
+		err = exit_handle(v);
+	}
+	if (err)
+		crashed(v, "its registers", (uint64_t)-err);
+	return NULL;
+}
+
+int vcpu_start(struct vcpu *v)
+{
+	const struct sigaction sa = { .sa_handler = on_kick };
+	sigset_t kick, old;
+	int err;
+
+	/* cannot fail: such a signal exists */
+	(void)sigaction(KICK_SIGNAL, &sa, NULL);
+	sigemptyset(&kick);
+	sigaddset(&kick, KICK_SIGNAL);
+	pthread_sigmask(SIG_UNBLOCK, &kick, &old);
+	err = -pthread_create(&v->thread, NULL, vcpu_main, v);
+	v->started = !err;
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return err;
+}
+
+/* -------------------------------------------------------------------- object */
+
+static int memory_types_set(struct vcpu *v)
+{
+	struct {
+		struct kvm_msrs head;
+		struct kvm_msr_entry e;
+	} m = { { .nmsrs = 1 },
+		{ .index = MSR_MTRR_DEF_TYPE, .data = MTRR_ON_WRITE_BACK } };
+
+	return ioctl(v->fd, KVM_SET_MSRS, &m) < 0 ? -errno : 0;
+}
+
+static int xen_id_set(struct vcpu *v)
+{
+	struct kvm_xen_vcpu_attr a = { .type = KVM_XEN_VCPU_ATTR_TYPE_VCPU_ID,
+				       .u.vcpu_id = v->id };
+
+	if (v->vm->hw != &xen_hw_kvm)
+		return 0;
+	return ioctl(v->fd, KVM_XEN_VCPU_SET_ATTR, &a) < 0 ? -errno : 0;
+}
+
+int vcpu_create(struct vm *vm, unsigned id)
+{
+	struct vcpu *v = calloc(1, sizeof(*v));
+	int size = ioctl(vm->kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0), err;
+
+	if (!v)
+		return -ENOMEM;
+	vm->vcpu[id] = v;
+	v->vm = vm;
+	v->id = id;
+	v->xen.info_gpa = XEN_GFN_NONE;
+	v->fd = -1;
+	if (size < 0)
+		return -errno;
+	v->fd = ioctl(vm->fd, KVM_CREATE_VCPU, (unsigned long)id);
+	if (v->fd < 0)
+		return -errno;
+	v->run_size = (size_t)size;
+	v->run = mmap(NULL, v->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, v->fd, 0);
+	if (v->run == MAP_FAILED) {
+		v->run = NULL;
+		return -errno;
+	}
+	err = cpuid_setup(v);
+	if (!err)
+		err = memory_types_set(v);
+	return err ? err : xen_id_set(v);
+}
+
+void vcpu_destroy(struct vcpu *v)
+{
+	v->vm->vcpu[v->id] = NULL;
+	if (v->run)
+		munmap(v->run, v->run_size);
+	if (v->fd >= 0)
+		close(v->fd);
+	free(v);
+}
+
+int vcpu_pvh_entry(struct vcpu *v, uint32_t entry, uint32_t start_info)
+{
+	const struct kvm_segment code = { .limit = 0xffffffff,
+					  .selector = 8,
+					  .type = 11,
+					  .present = 1,
+					  .db = 1,
+					  .s = 1,
+					  .g = 1 };
+	struct kvm_segment data = code;
+	struct kvm_regs r = { .rip = entry, .rbx = start_info, .rflags = 2 };
+	struct kvm_sregs s;
+
+	data.type = 3;
+	data.selector = 16;
+	if (ioctl(v->fd, KVM_GET_SREGS, &s) < 0)
+		return -errno;
+	s.cs = code;
+	s.ds = s.es = s.fs = s.gs = s.ss = data;
+	s.tr = (struct kvm_segment){ .limit = 0x67, .type = 11, .present = 1 };
+	s.cr0 = 0x11; /* protection, and the FPU's type */
+	s.cr4 = 0;
+	s.efer = 0;
+	if (ioctl(v->fd, KVM_SET_SREGS, &s) < 0 || ioctl(v->fd, KVM_SET_REGS, &r) < 0)
+		return -errno;
+	return 0;
+}

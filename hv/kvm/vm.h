@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A virtual machine on KVM with Xen's guest ABI: what its owner (tandem-vm) calls,
+ * and the objects that the parts of hv/kvm share.
+ *
+ * Threads: one a vcpu, and the owner's. vm->lock guards everything but a vcpu's own
+ * registers and counters; hypercalls run under it, so a pointer from gmem_ptr()
+ * is good until it is dropped.
+ */
+#ifndef TANDEM_HV_KVM_VM_H
+#define TANDEM_HV_KVM_VM_H
+
+#include <linux/kvm.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "hv/kvm/gmem.h"
+#include "hv/kvm/image.h"
+#include "hv/kvm/io.h"
+#include "hv/kvm/xen_domain.h"
+
+#define VM_MAX_VCPUS 32
+#define VM_NR_EXITS  64
+
+struct vm_spec {
+	const char *name;
+	uint64_t memory; /* bytes, whole pages */
+	unsigned vcpus;
+	domid_t domid; /* what the guest is told */
+	/* hypercalls by `out %eax, $VM_CALL_PORT` with the same registers: for
+	 * guests on a KVM that cannot run vmcall (tests) */
+	bool call_port;
+};
+#define VM_CALL_PORT 0xf4
+
+struct vcpu {
+	struct vm *vm;
+	unsigned id;
+	int fd;
+	struct kvm_run *run;
+	size_t run_size;
+	pthread_t thread;
+	bool started;
+	uint64_t exits[VM_NR_EXITS]; /* by reason */
+	struct xen_vcpu xen;
+};
+
+struct vm {
+	char name[64];
+	int kvm_fd, fd;
+	unsigned xen_caps; /* KVM_XEN_HVM_CONFIG_*; 0: KVM knows no Xen */
+	bool call_port;
+	struct gmem mem;
+	pthread_mutex_t lock;
+	unsigned nvcpus;
+	struct vcpu *vcpu[VM_MAX_VCPUS];
+	struct io_table pio, mmio;
+	const struct xen_hw_ops *hw;
+	struct xen_domain xen;
+	_Atomic int stopped; /* 0, or 1 + SHUTDOWN_* of the first who said so */
+	int stop_fd;	     /* readable then */
+	int log_budget;	     /* for lines that a guest causes */
+	/* Bytes of port 0xe9 and console_io; may be NULL. Under the lock. */
+	void (*debug_out)(void *arg, const char *s, size_t len);
+	void *debug_arg;
+};
+
+/* Makes a machine that has memory, vcpus and no program. `why`: what failed. */
+int vm_create(struct vm **vm, const struct vm_spec *spec, const char **why);
+
+/* What it runs: pvh.h. Then, once: */
+int vm_start(struct vm *vm);
+
+/* Ends the guest for a reason SHUTDOWN_*; the first counts. Any thread. */
+void vm_stop(struct vm *vm, int reason);
+/* SHUTDOWN_*, or -1: it runs. */
+int vm_stop_reason(const struct vm *vm);
+/* Stops the vcpus, if they run, and waits for their threads. Not from one. */
+void vm_join(struct vm *vm);
+void vm_destroy(struct vm *vm);
+
+/* vcpu.c */
+int vcpu_create(struct vm *vm, unsigned id);
+void vcpu_destroy(struct vcpu *v);
+int vcpu_start(struct vcpu *v);
+void vcpu_kick(struct vcpu *v); /* out of KVM_RUN */
+/* Makes ioctls on any vcpu possible for whoever holds vm->lock, until it is
+ * released: KVM serves them when the vcpu is out of the guest. */
+void vcpu_expel(struct vcpu *v);
+/* The state at a PVH entry: 32 bits, flat, paging off. */
+int vcpu_pvh_entry(struct vcpu *v, uint32_t entry, uint32_t start_info);
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/* What a guest has of Xen: its objects, and who does the kernel's share of them. */
+#ifndef TANDEM_HV_KVM_XEN_DOMAIN_H
+#define TANDEM_HV_KVM_XEN_DOMAIN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "hv/kvm/xen_abi.h"
+#include "hv/kvm/xen_shared.h"
+
+#define XEN_VERSION	  (4u << 16 | 17u) /* the ABI that is offered: 4.17 */
+#define XEN_GNTTAB_FRAMES 64u		   /* at most; 512 entries each */
+#define XEN_NR_PORTS	  EVTCHN_2L_NR_CHANNELS
+#define XEN_GFN_NONE	  UINT64_MAX
+
+struct vm;
+struct vcpu;
+
+/* One event channel port. */
+struct xen_port {
+	uint8_t state; /* EVTCHNSTAT_* */
+	uint8_t virq;
+	uint16_t vcpu;	/* who is told */
+	domid_t remote; /* unbound, interdomain */
+	evtchn_port_t remote_port;
+	int notify_fd; /* interdomain with a device of this process: the guest's
+			* sends go here (owned by the device); -1: to remote_port */
+};
+
+struct xen_vcpu {
+	uint64_t info_gpa; /* XEN_GFN_NONE: nowhere yet */
+	bool info_registered;
+	uint8_t upcall_vector; /* by the local APIC; 0: the callback vector */
+	evtchn_port_t virq[NR_VIRQS];
+	bool down; /* not brought up yet by VCPUOP_up */
+};
+
+struct xen_domain {
+	domid_t domid;
+	uint64_t shared_gfn;
+	struct xen_port *port;	/* XEN_NR_PORTS */
+	evtchn_port_t nr_ports; /* all above are closed */
+	uint64_t param[HVM_NR_PARAMS];
+	int gnttab_fd; /* a memfd of XEN_GNTTAB_FRAMES pages */
+	unsigned gnttab_frames;
+	uint64_t gnttab_gfn[XEN_GNTTAB_FRAMES];
+	uint64_t pages; /* that the guest has of its RAM */
+	bool runstate_update;
+	uint64_t calls[XEN_NR_HYPERCALLS];
+};
+
+/*
+ * What KVM does where it knows Xen, and this process where it does not. All under
+ * the lock. 0 or -errno.
+ */
+struct xen_hw_ops {
+	bool lapic_upcall; /* upcalls only by vectors of the local APIC */
+	int (*shared_info)(struct vm *vm, uint64_t gfn);
+	int (*vcpu_info)(struct vcpu *v, uint64_t gpa);
+	int (*time_info)(struct vcpu *v, uint64_t gpa);
+	int (*runstate_area)(struct vcpu *v, uint64_t gpa);
+	int (*runstate_get)(struct vcpu *v, struct vcpu_runstate_info *info);
+	int (*runstate_update_flag)(struct vm *vm, bool on);
+	int (*callback_vector)(struct vm *vm, uint8_t vector);
+	int (*upcall_vector)(struct vcpu *v, uint8_t vector);
+	/* Where the guest's sends on a port go (port->state, notify_fd...); again
+	 * after a change of its vcpu. */
+	int (*port_bind)(struct vm *vm, evtchn_port_t port, const struct xen_port *p,
+			 bool update);
+	void (*port_unbind)(struct vm *vm, evtchn_port_t port);
+	/* Makes a port pending for a vcpu, and tells it. */
+	int (*raise)(struct vm *vm, evtchn_port_t port, unsigned vcpu);
+	/* VIRQ_TIMER of v arrives at this port; 0: nowhere. */
+	int (*timer_port)(struct vcpu *v, evtchn_port_t port);
+	/* One shot at guest time ns; 0: none. */
+	int (*timer_set)(struct vcpu *v, uint64_t ns);
+};
+extern const struct xen_hw_ops xen_hw_kvm;
+
+int xen_domain_init(struct vm *vm, domid_t domid);
+void xen_domain_fini(struct vm *vm);
+
+#endif

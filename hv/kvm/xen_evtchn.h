@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* Event channels of a VM, 2-level ABI. All under vm->lock. */
+#ifndef TANDEM_HV_KVM_XEN_EVTCHN_H
+#define TANDEM_HV_KVM_XEN_EVTCHN_H
+
+#include "hv/kvm/vm.h"
+
+/*
+ * A port whose other end is a device of this process: the guest's sends arrive at
+ * notify_fd, an eventfd that stays the caller's and must outlive the VM. -ENOSPC
+ */
+int xen_evtchn_device(struct vm *vm, domid_t remote, int notify_fd, evtchn_port_t *port);
+
+/* An event for the guest; nothing, if it has closed that port. */
+void xen_evtchn_raise(struct vm *vm, evtchn_port_t port);
+
+/* The guest's shared info page; NULL: it has none yet. */
+struct shared_info *xen_shared_info(struct vm *vm);
+
+/* A vcpu's info lies at gpa from now on. */
+int xen_vcpu_info_set(struct vcpu *v, uint64_t gpa);
+
+#endif

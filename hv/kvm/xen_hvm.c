@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/* hvm_op: parameters and upcall vectors (hvm/hvm_op.h, hvm/params.h). */
+#include <errno.h>
+
+#include "hv/kvm/hypercall.h"
+
+#define CALLBACK_TYPE_SHIFT 56
+
+static int64_t set_param(struct vcpu *v, uint64_t va)
+{
+	struct xen_hvm_param p;
+	int err;
+
+	if (guest_copy_in(v, &p, va, sizeof(p)))
+		return -EFAULT;
+	if (!domid_is_self(v, p.domid))
+		return -EPERM;
+	if (p.index >= HVM_NR_PARAMS)
+		return -EINVAL;
+	if (p.index != HVM_PARAM_CALLBACK_IRQ)
+		return -EPERM; /* the others are the toolstack's */
+	/* a vector, or nothing: there are neither GSIs nor PCI lines to raise */
+	if (p.value && p.value >> CALLBACK_TYPE_SHIFT != HVM_PARAM_CALLBACK_TYPE_VECTOR)
+		return -EOPNOTSUPP;
+	if (p.value && (p.value & 0xff) < 16)
+		return -EINVAL;
+	err = v->vm->hw->callback_vector(v->vm, (uint8_t)p.value);
+	if (!err)
+		v->vm->xen.param[p.index] = p.value;
+	return err;
+}
+
+static int64_t get_param(struct vcpu *v, uint64_t va)
+{
+	struct xen_hvm_param p;
+
+	if (guest_copy_in(v, &p, va, sizeof(p)))
+		return -EFAULT;
+	if (!domid_is_self(v, p.domid))
+		return -EPERM;
+	if (p.index >= HVM_NR_PARAMS)
+		return -EINVAL;
+	p.value = v->vm->xen.param[p.index];
+	return guest_copy_out(v, va, &p, sizeof(p));
+}
+
+static int64_t upcall_vector(struct vcpu *v, uint64_t va)
+{
+	struct xen_hvm_evtchn_upcall_vector u;
+	struct vcpu *to;
+	int err;
+
+	if (guest_copy_in(v, &u, va, sizeof(u)))
+		return -EFAULT;
+	if (u.vector < 16)
+		return -EINVAL;
+	if (u.vcpu >= v->vm->nvcpus)
+		return -ENOENT;
+	to = v->vm->vcpu[u.vcpu];
+	err = v->vm->hw->upcall_vector(to, u.vector);
+	if (!err)
+		to->xen.upcall_vector = u.vector;
+	return err;
+}
+
+int64_t xen_hvm_op(struct vcpu *v, const uint64_t arg[6])
+{
+	switch (arg[0]) {
+	case HVMOP_set_param:
+		return set_param(v, arg[1]);
+	case HVMOP_get_param:
+		return get_param(v, arg[1]);
+	case HVMOP_set_evtchn_upcall_vector:
+		return upcall_vector(v, arg[1]);
+	case HVMOP_flush_tlbs:
+		return arg[1] ? -EINVAL : 0; /* KVM's paging keeps them true */
+	default:
+		return -ENOSYS;
+	}
+}

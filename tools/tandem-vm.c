@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT */
+/* tandem-vm: one virtual machine, as a sandboxed process. */
+#include <argp.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "hv/base/cleanup.h"
+#include "hv/base/evloop.h"
+#include "hv/base/log.h"
+#include "hv/base/num.h"
+#include "hv/base/sandbox.h"
+#include "hv/kvm/pagedev.h"
+#include "hv/kvm/pvh.h"
+#include "hv/proc/hvclient.h"
+#include "tools/vm_opt.h"
+
+#define EXIT_USAGE  2
+#define EXIT_REASON 16 /* plus SHUTDOWN_*, but for a power-off */
+
+const char *argp_program_version = "tandem-vm " TANDEM_VERSION;
+
+struct run {
+	struct vm_options o;
+	char name[HVCALL_NAME_MAX];
+	domid_t domid;
+	int xs, kernel_fd, ramdisk_fd, signal_fd; /* -1: none */
+	struct evloop *loop;
+	struct vm *vm;
+	struct pagedev *console, *store;
+};
+
+/* What the sandbox lets through: what a running machine needs of KVM. */
+static const unsigned long kvm_ioctls[] = {
+	KVM_RUN,
+	KVM_TRANSLATE,
+	KVM_GET_REGS,
+	KVM_SET_REGS,
+	KVM_GET_SREGS,
+	KVM_SET_SREGS,
+	KVM_SET_MP_STATE,
+	KVM_SIGNAL_MSI,
+	KVM_IRQFD,
+	KVM_SET_GSI_ROUTING,
+	KVM_SET_USER_MEMORY_REGION,
+	KVM_XEN_HVM_SET_ATTR,
+	KVM_XEN_HVM_EVTCHN_SEND,
+	KVM_XEN_VCPU_SET_ATTR,
+	KVM_XEN_VCPU_GET_ATTR,
+};
+
+/* ------------------------------------------------------------------- opening */
+
+/* The domain that this process is, if it was started as one. */
+static int domain_open(struct run *r)
+{
+	const char *env = getenv("TANDEM_HV_FD");
+	struct hvcall call = { .op = HVCALL_XENSTORE_CONNECT };
+	int fds[HVCALL_MAX_FDS], n = 0, err;
+	struct hvreply reply;
+	uint64_t fd = 0;
+
+	snprintf(r->name, sizeof(r->name), "%s", r->o.name ? r->o.name : "vm");
+	if (!env)
+		return 0;
+	err = num_parse_u64(env, INT_MAX, &fd);
+	if (!err)
+		err = hvclient_hello((int)fd, &r->domid, r->name);
+	if (!err)
+		err = hvclient_call((int)fd, &call, &reply, fds, &n);
+	if (!err && n != 1)
+		err = -EPROTO;
+	if (!err)
+		r->xs = fds[0];
+	else
+		log_err("its hypervisor ($TANDEM_HV_FD): %s", strerror(-err));
+	return err;
+}
+
+static int file_open(const char *path, struct image *img, int *fd)
+{
+	int err;
+
+	*fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	err = *fd < 0 ? -errno : image_open(img, *fd);
+	if (err)
+		log_err("%s: %s", path,
+			err == -EINVAL ? "is no regular file" : strerror(-err));
+	return err;
+}
+
+static int machine_open(struct run *r)
+{
+	const struct vm_spec spec = { .name = r->name,
+				      .memory = r->o.memory,
+				      .vcpus = r->o.vcpus,
+				      .domid = r->domid,
+				      .call_port = r->o.call_port };
+	const char *why;
+	int err = vm_create(&r->vm, &spec, &why);
+
+	if (err)
+		log_err("%s: %s: %s", r->name, why, strerror(-err));
+	return err;
+}
+
+static void debug_out(void *arg, const char *s, size_t len)
+{
+	(void)arg;
+	/* cannot fail in a way that matters: it is for a person who debugs */
+	(void)!write(STDERR_FILENO, s, len);
+}
+
+static int devices_open(struct run *r)
+{
+	int err = console_open(&r->console, r->vm, r->loop, STDIN_FILENO, STDOUT_FILENO);
+
+	if (!err && r->xs >= 0)
+		err = store_open(&r->store, r->vm, r->loop, r->xs);
+	if (err)
+		log_err("%s: its console and xenstore: %s", r->name, strerror(-err));
+	r->vm->debug_out = debug_out;
+	return err;
+}
+
+static int enter_sandbox(const struct run *r)
+{
+	const struct sandbox_spec spec = {
+		.ioctls = kvm_ioctls,
+		.nioctls = sizeof(kvm_ioctls) / sizeof(kvm_ioctls[0]),
+	};
+	int err;
+
+	if (!r->o.sandbox)
+		return 0;
+	err = sandbox_enter(&spec);
+	if (err == SANDBOX_NO_LANDLOCK)
+		log_info("this kernel has no Landlock: seccomp alone confines tandem-vm");
+	if (err < 0)
+		log_err("cannot drop rights: %s", strerror(-err));
+	return err < 0 ? err : 0;
+}
+
+/* ------------------------------------------------------------------- running */
+
+static void on_signal(void *arg, uint32_t events)
+{
+	struct run *r = arg;
+
+	(void)events;
+	vm_stop(r->vm, SHUTDOWN_poweroff);
+}
+
+static void on_stop(void *arg, uint32_t events)
+{
+	struct run *r = arg;
+
+	(void)events;
+	evloop_stop(r->loop, 0);
+}
+
+static int loop_open(struct run *r)
+{
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGHUP);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	r->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	r->loop = evloop_new();
+	if (r->signal_fd < 0 || !r->loop) {
+		log_err("cannot start: %s", strerror(errno));
+		return -errno;
+	}
+	return 0;
+}
+
+static void print_stats(const struct vm *vm)
+{
+	fprintf(stderr, "{\"exits\":{");
+	for (unsigned i = 0, n = 0; i < VM_NR_EXITS; i++) {
+		uint64_t sum = 0;
+
+		for (unsigned k = 0; k < vm->nvcpus; k++)
+			sum += vm->vcpu[k]->exits[i];
+		if (sum)
+			fprintf(stderr, "%s\"%u\":%" PRIu64, n++ ? "," : "", i, sum);
+	}
+	fprintf(stderr, "},\"hypercalls\":{");
+	for (unsigned i = 0, n = 0; i < XEN_NR_HYPERCALLS; i++)
+		if (vm->xen.calls[i])
+			fprintf(stderr, "%s\"%u\":%" PRIu64, n++ ? "," : "", i,
+				vm->xen.calls[i]);
+	fprintf(stderr, "}}\n");
+}
+
+static int run_machine(struct run *r)
+{
+	int err = evloop_add(r->loop, r->signal_fd, EPOLLIN, on_signal, r, NULL);
+
+	if (!err)
+		err = evloop_add(r->loop, r->vm->stop_fd, EPOLLIN, on_stop, r, NULL);
+	if (!err)
+		err = vm_start(r->vm);
+	if (!err)
+		err = evloop_run(r->loop);
+	vm_join(r->vm);
+	pagedev_drain(r->console);
+	if (err)
+		log_err("%s: cannot run: %s", r->name, strerror(-err));
+	if (r->o.stats)
+		print_stats(r->vm);
+	return err;
+}
+
+static int status_of(const struct run *r)
+{
+	static const char *const names[] = { "powered off",
+					     "reboots",
+					     "is suspended",
+					     "has crashed",
+					     "was stopped by its watchdog",
+					     "wants a soft reset" };
+	int reason = vm_stop_reason(r->vm);
+
+	log_info("%s: %s", r->name, names[reason]);
+	return reason == SHUTDOWN_poweroff ? 0 : EXIT_REASON + reason;
+}
+
+/* Everything but the guest's bytes is ready: the sandbox, then those. */
+static int boot(struct run *r, const struct image *kernel, const struct image *ramdisk)
+{
+	const struct pvh_boot b = { kernel, ramdisk, r->o.cmdline };
+	const char *why;
+	int err = enter_sandbox(r);
+
+	if (err)
+		return err;
+	err = pvh_load(r->vm, &b, &why);
+	if (err)
+		log_err("%s: %s", r->o.kernel, why);
+	return err;
+}
+
+static int run(struct run *r)
+{
+	struct image kernel, ramdisk;
+	int err = file_open(r->o.kernel, &kernel, &r->kernel_fd);
+
+	if (!err && r->o.ramdisk)
+		err = file_open(r->o.ramdisk, &ramdisk, &r->ramdisk_fd);
+	if (!err)
+		err = domain_open(r);
+	if (!err)
+		err = loop_open(r);
+	if (!err)
+		err = machine_open(r);
+	if (!err)
+		err = devices_open(r);
+	if (!err)
+		err = boot(r, &kernel, r->o.ramdisk ? &ramdisk : NULL);
+	return err ? err : run_machine(r);
+}
+
+int main(int argc, char **argv)
+{
+	struct run r = { .xs = -1, .kernel_fd = -1, .ramdisk_fd = -1, .signal_fd = -1 };
+	int status = EXIT_USAGE;
+
+	vm_options(argc, argv, &r.o);
+	if (!run(&r))
+		status = status_of(&r);
+	if (r.console)
+		pagedev_close(r.console);
+	if (r.store)
+		pagedev_close(r.store);
+	if (r.vm)
+		vm_destroy(r.vm);
+	evloop_free(r.loop);
+	return status;
+}

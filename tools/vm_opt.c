@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/* tandem-vm's command line. */
+#include "tools/vm_opt.h"
+
+#include <argp.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "hv/base/log.h"
+#include "hv/base/num.h"
+#include "hv/kvm/pvh.h"
+
+#define MIB 1048576ull
+
+enum { OPT_NO_SANDBOX = 256, OPT_STATS, OPT_CALL_PORT };
+
+static const struct argp_option option_table[] = {
+	{ "name", 'n', "NAME", 0, "what messages call it (its domain's name)", 0 },
+	{ "kernel", 'k', "FILE", 0, "an ELF or bzImage kernel with a PVH entry", 0 },
+	{ "ramdisk", 'r', "FILE", 0, "its initial ramdisk", 0 },
+	{ "cmdline", 'a', "TEXT", 0, "its command line", 0 },
+	{ "memory", 'm', "MIB", 0, "RAM, in MiB (256)", 0 },
+	{ "vcpus", 'c', "N", 0, "virtual CPUs, at most 32 (1)", 0 },
+	{ "stats", OPT_STATS, NULL, 0, "print counters at the end, as JSON on stderr",
+	  0 },
+	{ "call-port", OPT_CALL_PORT, NULL, 0,
+	  "hypercalls by a port too: for guests that test the hypervisor", 0 },
+	{ "no-sandbox", OPT_NO_SANDBOX, NULL, 0, "keep all rights: for debugging", 0 },
+	{ "verbose", 'v', NULL, 0, "say what happens", 0 },
+	{ 0 },
+};
+
+static uint64_t number(struct argp_state *state, const char *option, const char *arg,
+		       uint64_t min, uint64_t max)
+{
+	uint64_t n = 0;
+
+	if (num_parse_u64(arg, max, &n) || n < min)
+		argp_error(state, "--%s %s: want a number from %llu to %llu", option, arg,
+			   (unsigned long long)min, (unsigned long long)max);
+	return n;
+}
+
+static error_t parse_more(int key, struct argp_state *state, struct vm_options *o,
+			  char *arg)
+{
+	switch (key) {
+	case OPT_STATS:
+		o->stats = true;
+		break;
+	case OPT_CALL_PORT:
+		o->call_port = true;
+		break;
+	case OPT_NO_SANDBOX:
+		o->sandbox = false;
+		break;
+	case 'v':
+		log_set_level(LOG_INFO);
+		break;
+	case ARGP_KEY_ARG:
+		argp_error(state, "%s: no such argument", arg);
+		break;
+	case ARGP_KEY_END:
+		if (!o->kernel)
+			argp_error(state, "--kernel: what is it to boot?");
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+	return 0;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct vm_options *o = state->input;
+
+	switch (key) {
+	case 'n':
+		o->name = arg;
+		break;
+	case 'k':
+		o->kernel = arg;
+		break;
+	case 'r':
+		o->ramdisk = arg;
+		break;
+	case 'a':
+		if (strlen(arg) >= PVH_CMDLINE_MAX)
+			argp_error(state, "--cmdline: longer than %d bytes",
+				   PVH_CMDLINE_MAX - 1);
+		o->cmdline = arg;
+		break;
+	case 'm':
+		o->memory = MIB * number(state, "memory", arg, 2, GMEM_MAX_BYTES / MIB);
+		break;
+	case 'c':
+		o->vcpus = (unsigned)number(state, "vcpus", arg, 1, VM_MAX_VCPUS);
+		break;
+	default:
+		return parse_more(key, state, o, arg);
+	}
+	return 0;
+}
+
+static const char doc[] =
+	"One virtual machine on KVM with Xen's guest ABI (PVH).\v"
+	"Its console is stdin and stdout. Started as a domain's program by `tandem "
+	"create` "
+	"it has that domain's xenstore. Ends when the guest does; status 0: powered off, "
+	"17: reboot, 18: suspended, 19: crashed, 20: its watchdog, 2: a mistake, which "
+	"is "
+	"named.";
+
+void vm_options(int argc, char **argv, struct vm_options *o)
+{
+	const struct argp argp = { option_table, parse, NULL, doc, NULL, NULL, NULL };
+
+	*o = (struct vm_options){
+		.cmdline = "", .memory = 256 * MIB, .vcpus = 1, .sandbox = true
+	};
+	argp_err_exit_status = 2;
+	argp_parse(&argp, argc, argv, 0, NULL, o);
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* tandem-vm's command line. */
+#ifndef TANDEM_TOOLS_VM_OPT_H
+#define TANDEM_TOOLS_VM_OPT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct vm_options {
+	const char *name, *kernel, *ramdisk, *cmdline;
+	uint64_t memory; /* bytes */
+	unsigned vcpus;
+	bool sandbox, stats, call_port;
+};
+
+/* Ends the program with status 2 and a line if they are wrong. */
+void vm_options(int argc, char **argv, struct vm_options *o);
+
+#endif
