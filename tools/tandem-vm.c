@@ -15,11 +15,10 @@
 #include "hv/base/cleanup.h"
 #include "hv/base/evloop.h"
 #include "hv/base/log.h"
-#include "hv/base/num.h"
 #include "hv/base/sandbox.h"
 #include "hv/kvm/pagedev.h"
 #include "hv/kvm/pvh.h"
-#include "hv/proc/hvclient.h"
+#include "tools/vm_domain.h"
 #include "tools/vm_opt.h"
 
 #define EXIT_USAGE  2
@@ -29,8 +28,7 @@ const char *argp_program_version = "tandem-vm " TANDEM_VERSION;
 
 struct run {
 	struct vm_options o;
-	char name[HVCALL_NAME_MAX];
-	domid_t domid;
+	struct vm_domain domain;
 	int xs, kernel_fd, ramdisk_fd, signal_fd; /* -1: none */
 	struct evloop *loop;
 	struct vm *vm;
@@ -61,27 +59,9 @@ static const unsigned long kvm_ioctls[] = {
 /* The domain that this process is, if it was started as one. */
 static int domain_open(struct run *r)
 {
-	const char *env = getenv("TANDEM_HV_FD");
-	struct hvcall call = { .op = HVCALL_XENSTORE_CONNECT };
-	int fds[HVCALL_MAX_FDS], n = 0, err;
-	struct hvreply reply;
-	uint64_t fd = 0;
-
-	snprintf(r->name, sizeof(r->name), "%s", r->o.name ? r->o.name : "vm");
-	if (!env)
-		return 0;
-	err = num_parse_u64(env, INT_MAX, &fd);
-	if (!err)
-		err = hvclient_hello((int)fd, &r->domid, r->name);
-	if (!err)
-		err = hvclient_call((int)fd, &call, &reply, fds, &n);
-	if (!err && n != 1)
-		err = -EPROTO;
-	if (!err)
-		r->xs = fds[0];
-	else
-		log_err("its hypervisor ($TANDEM_HV_FD): %s", strerror(-err));
-	return err;
+	snprintf(r->domain.name, sizeof(r->domain.name), "%s",
+		 r->o.name ? r->o.name : "vm");
+	return vm_domain_open(&r->domain);
 }
 
 static int file_open(const char *path, struct image *img, int *fd)
@@ -98,16 +78,16 @@ static int file_open(const char *path, struct image *img, int *fd)
 
 static int machine_open(struct run *r)
 {
-	const struct vm_spec spec = { .name = r->name,
+	const struct vm_spec spec = { .name = r->domain.name,
 				      .memory = r->o.memory,
 				      .vcpus = r->o.vcpus,
-				      .domid = r->domid,
+				      .domid = r->domain.domid,
 				      .call_port = r->o.call_port };
 	const char *why;
 	int err = vm_create(&r->vm, &spec, &why);
 
 	if (err)
-		log_err("%s: %s: %s", r->name, why, strerror(-err));
+		log_err("%s: %s: %s", r->domain.name, why, strerror(-err));
 	return err;
 }
 
@@ -122,10 +102,13 @@ static int devices_open(struct run *r)
 {
 	int err = console_open(&r->console, r->vm, r->loop, STDIN_FILENO, STDOUT_FILENO);
 
-	if (!err && r->xs >= 0)
-		err = store_open(&r->store, r->vm, r->loop, r->xs);
+	if (!err && r->domain.hv >= 0) {
+		r->xs = hvclient_xenstore(r->domain.hv);
+		err = r->xs < 0 ? r->xs : store_open(&r->store, r->vm, r->loop, r->xs);
+	}
 	if (err)
-		log_err("%s: its console and xenstore: %s", r->name, strerror(-err));
+		log_err("%s: its console and xenstore: %s", r->domain.name,
+			strerror(-err));
 	r->vm->debug_out = debug_out;
 	return err;
 }
@@ -217,7 +200,7 @@ static int run_machine(struct run *r)
 	vm_join(r->vm);
 	pagedev_drain(r->console);
 	if (err)
-		log_err("%s: cannot run: %s", r->name, strerror(-err));
+		log_err("%s: cannot run: %s", r->domain.name, strerror(-err));
 	if (r->o.stats)
 		print_stats(r->vm);
 	return err;
@@ -233,7 +216,7 @@ static int status_of(const struct run *r)
 					     "wants a soft reset" };
 	int reason = vm_stop_reason(r->vm);
 
-	log_info("%s: %s", r->name, names[reason]);
+	log_info("%s: %s", r->domain.name, names[reason]);
 	return reason == SHUTDOWN_poweroff ? 0 : EXIT_REASON + reason;
 }
 
@@ -265,6 +248,8 @@ static int run(struct run *r)
 		err = loop_open(r);
 	if (!err)
 		err = machine_open(r);
+	if (!err)
+		err = vm_domain_join(&r->domain, r->vm);
 	if (!err)
 		err = devices_open(r);
 	if (!err)

@@ -32,6 +32,12 @@ void guest_complaint(struct vcpu *v, const char *what, uint64_t op)
 		    v->id, what, (unsigned long long)op);
 }
 
+int64_t guest_unknown(struct vcpu *v, const char *call, uint64_t cmd)
+{
+	guest_complaint(v, call, cmd);
+	return -ENOSYS;
+}
+
 int64_t hypercall(struct vcpu *v, uint64_t nr, const uint64_t arg[6], unsigned cpl,
 		  bool longmode)
 {
@@ -50,9 +56,7 @@ int64_t hypercall(struct vcpu *v, uint64_t nr, const uint64_t arg[6], unsigned c
 		ret = -ENOSYS;
 	} else {
 		ret = table[nr].fn(v, arg);
-		if (ret == -ENOSYS)
-			guest_complaint(v, table[nr].name, arg[0]);
-		else if (ret < 0)
+		if (ret < 0)
 			log_dbg("%s: vcpu %u: %s %llu: %lld", v->vm->name, v->id,
 				table[nr].name, (unsigned long long)arg[0],
 				(long long)ret);

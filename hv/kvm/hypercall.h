@@ -24,6 +24,12 @@ int guest_translate(struct vcpu *v, uint64_t va, uint64_t *gpa);
 /* One line that a guest causes; after some, no more. */
 void guest_complaint(struct vcpu *v, const char *what, uint64_t op);
 
+/*
+ * A command that is not known: a line, and -ENOSYS. What is known and refused, as the
+ * ABI allows, is -ENOSYS without a line.
+ */
+int64_t guest_unknown(struct vcpu *v, const char *call, uint64_t cmd);
+
 /* A domain that a guest names: itself? */
 static inline bool domid_is_self(const struct vcpu *v, domid_t domid)
 {

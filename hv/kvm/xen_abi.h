@@ -334,6 +334,7 @@ _Static_assert(sizeof(struct gnttab_query_size) == 16, "grant_table.h");
 #define HVMOP_set_param		       0
 #define HVMOP_get_param		       1
 #define HVMOP_flush_tlbs	       5
+#define HVMOP_pagetable_dying	       9
 #define HVMOP_set_evtchn_upcall_vector 23
 
 #define HVM_PARAM_CALLBACK_IRQ	       0

@@ -45,6 +45,13 @@ int xen_domain_init(struct vm *vm, domid_t domid)
 
 void xen_domain_fini(struct vm *vm)
 {
+	for (unsigned i = 0; vm->xen.port && i < vm->xen.nr_ports; i++) {
+		if (vm->xen.port[i].state != EVTCHNSTAT_closed &&
+		    vm->xen.port[i].wait_fd >= 0) {
+			close(vm->xen.port[i].wait_fd);
+			close(vm->xen.port[i].notify_fd);
+		}
+	}
 	free(vm->xen.port);
 	if (vm->xen.gnttab_fd >= 0)
 		close(vm->xen.gnttab_fd);

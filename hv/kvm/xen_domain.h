@@ -13,6 +13,7 @@
 #define XEN_GNTTAB_FRAMES 64u		   /* at most; 512 entries each */
 #define XEN_NR_PORTS	  EVTCHN_2L_NR_CHANNELS
 #define XEN_GFN_NONE	  UINT64_MAX
+#define XEN_MAX_ROUTES	  1024u /* event channels to other domains */
 
 struct vm;
 struct vcpu;
@@ -24,8 +25,9 @@ struct xen_port {
 	uint16_t vcpu;	/* who is told */
 	domid_t remote; /* unbound, interdomain */
 	evtchn_port_t remote_port;
-	int notify_fd; /* interdomain with a device of this process: the guest's
-			* sends go here (owned by the device); -1: to remote_port */
+	int notify_fd; /* the guest's sends go here; -1: to remote_port */
+	int wait_fd;   /* a channel to another domain: its events come from here, and
+			* both are owned; -1: no such */
 };
 
 struct xen_vcpu {
@@ -35,6 +37,14 @@ struct xen_vcpu {
 	evtchn_port_t virq[NR_VIRQS];
 	bool down; /* not brought up yet by VCPUOP_up */
 };
+
+/* Which ports have an irqfd; 0: this slot has none. */
+struct xen_routes {
+	evtchn_port_t port[XEN_MAX_ROUTES];
+	unsigned n;
+};
+
+struct xen_remote_ops;
 
 struct xen_domain {
 	domid_t domid;
@@ -47,6 +57,9 @@ struct xen_domain {
 	uint64_t gnttab_gfn[XEN_GNTTAB_FRAMES];
 	uint64_t pages; /* that the guest has of its RAM */
 	bool runstate_update;
+	struct xen_routes routes;
+	const struct xen_remote_ops *remote; /* NULL: no other domains */
+	void *remote_arg;
 	uint64_t calls[XEN_NR_HYPERCALLS];
 };
 
@@ -69,6 +82,11 @@ struct xen_hw_ops {
 	int (*port_bind)(struct vm *vm, evtchn_port_t port, const struct xen_port *p,
 			 bool update);
 	void (*port_unbind)(struct vm *vm, evtchn_port_t port);
+	/* fd raises the port, without this process where KVM can. */
+	int (*port_listen)(struct vm *vm, evtchn_port_t port, int fd);
+	void (*port_deaf)(struct vm *vm, evtchn_port_t port, int fd);
+	/* A port has another vcpu. */
+	int (*port_moved)(struct vm *vm);
 	/* Makes a port pending for a vcpu, and tells it. */
 	int (*raise)(struct vm *vm, evtchn_port_t port, unsigned vcpu);
 	/* VIRQ_TIMER of v arrives at this port; 0: nowhere. */

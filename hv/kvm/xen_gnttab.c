@@ -78,6 +78,6 @@ int64_t xen_grant_table_op(struct vcpu *v, const uint64_t arg[6])
 	case GNTTABOP_set_version:
 		return arg[2] == 1 ? set_version(v, arg[1]) : -EINVAL;
 	default:
-		return -ENOSYS;
+		return guest_unknown(v, "unknown grant_table_op", arg[0]);
 	}
 }

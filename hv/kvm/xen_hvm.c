@@ -72,9 +72,11 @@ int64_t xen_hvm_op(struct vcpu *v, const uint64_t arg[6])
 		return get_param(v, arg[1]);
 	case HVMOP_set_evtchn_upcall_vector:
 		return upcall_vector(v, arg[1]);
+	case HVMOP_pagetable_dying:
+		return -ENOSYS; /* shadow paging's */
 	case HVMOP_flush_tlbs:
 		return arg[1] ? -EINVAL : 0; /* KVM's paging keeps them true */
 	default:
-		return -ENOSYS;
+		return guest_unknown(v, "unknown hvm_op", arg[0]);
 	}
 }

@@ -5,6 +5,7 @@
 #include <sys/ioctl.h>
 
 #include "hv/kvm/vm.h"
+#include "hv/kvm/xen_hw_irq.h"
 
 /* Newer than Debian 12's headers (Linux 6.3). */
 #ifndef KVM_XEN_ATTR_TYPE_RUNSTATE_UPDATE_FLAG
@@ -102,10 +103,12 @@ static int port_bind(struct vm *vm, evtchn_port_t port, const struct xen_port *p
 		a.u.evtchn.deliver.port.port = port;
 		a.u.evtchn.deliver.port.vcpu = p->vcpu;
 		a.u.evtchn.deliver.port.priority = PRIO;
+	} else if (p->notify_fd >= 0) {
+		/* one that nobody has bound yet is no different for KVM */
+		a.u.evtchn.type = EVTCHNSTAT_interdomain;
+		a.u.evtchn.deliver.eventfd.fd = p->notify_fd;
 	} else if (p->state != EVTCHNSTAT_interdomain) {
 		return 0; /* the guest does not send on it */
-	} else if (p->notify_fd >= 0) {
-		a.u.evtchn.deliver.eventfd.fd = p->notify_fd;
 	} else {
 		a.u.evtchn.deliver.port.port = p->remote_port;
 		a.u.evtchn.deliver.port.vcpu = vm->xen.port[p->remote_port].vcpu;
@@ -161,6 +164,9 @@ const struct xen_hw_ops xen_hw_kvm = {
 	.upcall_vector = upcall_vector,
 	.port_bind = port_bind,
 	.port_unbind = port_unbind,
+	.port_listen = xen_hw_irq_add,
+	.port_deaf = xen_hw_irq_del,
+	.port_moved = xen_hw_irq_moved,
 	.raise = raise_port,
 	.timer_port = timer_port,
 	.timer_set = timer_set,

@@ -240,6 +240,6 @@ int64_t xen_memory_op(struct vcpu *v, const uint64_t arg[6])
 	case XENMEM_memory_map:
 		return memory_map(v, arg[1]);
 	default:
-		return -ENOSYS;
+		return guest_unknown(v, "unknown memory_op", arg[0]);
 	}
 }

@@ -32,12 +32,11 @@ int64_t xen_console_io(struct vcpu *v, const uint64_t arg[6])
 /* Without physical interrupts there is none to end, and none to ask for. */
 int64_t xen_physdev_op(struct vcpu *v, const uint64_t arg[6])
 {
-	(void)v;
 	switch (arg[0]) {
 	case PHYSDEVOP_eoi:
 	case PHYSDEVOP_irq_status_query:
 		return -EINVAL;
 	default:
-		return -ENOSYS;
+		return guest_unknown(v, "unknown physdev_op", arg[0]);
 	}
 }

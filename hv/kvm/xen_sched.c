@@ -60,6 +60,6 @@ int64_t xen_sched_op(struct vcpu *v, const uint64_t arg[6])
 	case SCHEDOP_shutdown:
 		return shut_down(v, arg[1]);
 	default:
-		return -ENOSYS;
+		return guest_unknown(v, "unknown sched_op", arg[0]);
 	}
 }

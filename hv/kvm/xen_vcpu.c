@@ -118,7 +118,7 @@ int64_t xen_vcpu_op(struct vcpu *v, const uint64_t arg[6])
 	case VCPUOP_stop_singleshot_timer:
 		return timer_op(v, to, arg);
 	default:
-		return -ENOSYS;
+		return guest_unknown(v, "unknown vcpu_op", arg[0]);
 	}
 }
 

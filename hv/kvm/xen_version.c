@@ -67,6 +67,6 @@ int64_t xen_version(struct vcpu *v, const uint64_t arg[6])
 	case XENVER_build_id:
 		return -ENODATA;
 	default:
-		return -ENOSYS;
+		return guest_unknown(v, "unknown xen_version", arg[0]);
 	}
 }

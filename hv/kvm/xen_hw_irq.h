@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* Eventfds that raise event channel ports by KVM alone. Under vm->lock. */
+#ifndef TANDEM_HV_KVM_XEN_HW_IRQ_H
+#define TANDEM_HV_KVM_XEN_HW_IRQ_H
+
+#include "hv/kvm/vm.h"
+
+/* From now on a signal at fd raises the port. -ENOSPC, or KVM's. */
+int xen_hw_irq_add(struct vm *vm, evtchn_port_t port, int fd);
+void xen_hw_irq_del(struct vm *vm, evtchn_port_t port, int fd);
+/* A port has another vcpu. */
+int xen_hw_irq_moved(struct vm *vm);
+
+#endif
