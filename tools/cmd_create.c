@@ -11,6 +11,7 @@
 #include "tools/cmd_block.h"
 #include "tools/cmd_domain.h"
 #include "tools/cmd_network.h"
+#include "tools/create_vm.h"
 #include "tools/xlcfg.h"
 
 /* What a configuration says, checked. */
@@ -23,6 +24,9 @@ struct guest {
 	size_t nvifs;
 	char **exec; /* NULL, or as execvp() wants it */
 	char *words; /* what exec points into, if split here */
+	bool pvh;    /* a VM, whose program is tandem-vm */
+	struct vm_keys vm;
+	struct vm_command command;
 };
 
 static void guest_clear(struct guest *g)
@@ -35,6 +39,7 @@ static void guest_clear(struct guest *g)
 	free(g->vifs);
 	free(g->exec);
 	free(g->words);
+	vm_command_clear(&g->command);
 }
 
 static bool name_ok(const char *s)
@@ -101,10 +106,12 @@ static int take_name(struct cli *c, struct guest *g, const struct xlcfg_value *v
 
 static int take_type(struct cli *c, struct guest *g, const struct xlcfg_value *v)
 {
-	(void)g;
-	if (!v->is_list && !strcmp(v->items[0], "proc"))
+	g->pvh = !v->is_list && !strcmp(v->items[0], "pvh");
+	if (g->pvh || (!v->is_list && !strcmp(v->items[0], "proc")))
 		return 0;
-	return cli_fail(c, "type '%.40s' is not supported: \"proc\" would be right",
+	return cli_fail(c,
+			"type '%.40s' is not supported: \"pvh\" or \"proc\" would be "
+			"right",
 			v->is_list ? "[list]" : v->items[0]);
 }
 
@@ -239,26 +246,36 @@ static int check_config(struct cli *c, const struct xlcfg *cfg, struct guest *g)
 
 		while (i < n && strcmp(keys[i].key, e->key))
 			i++;
-		if (i == n)
+		status = i < n ? keys[i].take(c, g, &e->value)
+			       : vm_key_take(c, &g->vm, e->key, &e->value);
+		if (status == -ENOENT)
 			return cli_fail(
 				c,
-				"key '%.64s' is not supported: name, type, domid, "
-				"disk, vif and exec are",
+				"key '%.64s' is not supported: name, type, domid, disk, "
+				"vif, exec, kernel, ramdisk, cmdline, root, extra, "
+				"memory "
+				"and vcpus are",
 				e->key);
-		status = keys[i].take(c, g, &e->value);
 		if (status)
 			return status;
 	}
 	if (!g->name)
 		return cli_fail(c, "name is missing: name=\"guest0\" would be right");
-	return 0;
+	if (!g->pvh && vm_keys_given(&g->vm))
+		return cli_fail(c, "kernel, memory and the like are a VM's: type=\"pvh\" "
+				   "would be right");
+	if (g->pvh && g->exec)
+		return cli_fail(c, "exec: a VM has a kernel instead");
+	return g->pvh ? vm_keys_check(c, &g->vm) : 0;
 }
 
 /* ----------------------------------------------------------------- creation */
 
 static int create_domain(struct cli *c, const struct guest *g, struct cli_domain *dom)
 {
-	struct hvcall call = { .op = HVCALL_DOMAIN_CREATE, .domid = g->domid };
+	struct hvcall call = { .op = HVCALL_DOMAIN_CREATE,
+			       .domid = g->domid,
+			       .flags = g->pvh ? HVCALL_DOMAIN_VM : 0 };
 	struct hvreply reply;
 	int err = hvclient_str(&call, g->name);
 
@@ -282,9 +299,11 @@ static int start_program(struct cli *c, const struct guest *g,
 	int err = hvclient_domain_connect(c->hv, dom->id, NULL, &conn);
 
 	if (!err)
-		err = spawn_program(g->exec, conn, g->name, s, &what);
+		err = spawn_program(g->pvh ? g->command.argv : g->exec, conn, g->name, s,
+				    &what);
 	if (err)
-		return cli_fail(c, "exec: %s: %s", what, cli_strerror(err));
+		return cli_fail(c, "%s: %s: %s", g->pvh ? "starting its VM" : "exec",
+				what, cli_strerror(err));
 	err = domain_record(c, dom->id, s);
 	if (!err)
 		return 0;
@@ -300,11 +319,13 @@ static int build(struct cli *c, const struct guest *g)
 
 	if (status)
 		return status;
+	if (g->pvh)
+		status = vm_keys_write(c, &g->vm, dom.id);
 	for (size_t i = 0; !status && i < g->ndisks; i++)
 		status = cli_attach(c, &dom, &g->disks[i]);
 	for (size_t i = 0; !status && i < g->nvifs; i++)
 		status = cli_attach_vif(c, &dom, &g->vifs[i]);
-	if (!status && g->exec)
+	if (!status && (g->exec || g->pvh))
 		status = start_program(c, g, &dom, &program);
 	if (status) {
 		int err = domain_destroy(c, &dom);
@@ -330,6 +351,8 @@ int cli_create(struct cli *c)
 
 	if (!status)
 		status = check_config(c, &cfg, &g);
+	if (!status && g.pvh)
+		status = vm_command_make(c, &g.vm, g.name, &g.command);
 	if (!status)
 		status = cli_need_plat(c);
 	if (!status)

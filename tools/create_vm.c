@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/* tandem create, type="pvh": a VM's keys. */
+#include "tools/create_vm.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MEMORY_MAX (1024u * 1024) /* MiB */
+#define VCPUS_MAX  32u
+
+static int take_number(struct cli *c, const char *key, const struct xlcfg_value *v,
+		       uint64_t max, uint64_t *n)
+{
+	if (v->is_list || cli_parse_number(v->items[0], max, n) || !*n)
+		return cli_fail(c, "%s '%.40s' is no number from 1 to %" PRIu64, key,
+				v->is_list ? "[list]" : v->items[0], max);
+	return 0;
+}
+
+int vm_key_take(struct cli *c, struct vm_keys *k, const char *key,
+		const struct xlcfg_value *v)
+{
+	const struct {
+		const char *key, **to;
+	} strings[] = {
+		{ "kernel", &k->kernel },   { "ramdisk", &k->ramdisk },
+		{ "cmdline", &k->cmdline }, { "root", &k->root },
+		{ "extra", &k->extra },
+	};
+
+	if (!strcmp(key, "memory"))
+		return take_number(c, key, v, MEMORY_MAX, &k->memory);
+	if (!strcmp(key, "vcpus"))
+		return take_number(c, key, v, VCPUS_MAX, &k->vcpus);
+	for (size_t i = 0; i < sizeof(strings) / sizeof(*strings); i++) {
+		if (strcmp(key, strings[i].key))
+			continue;
+		if (v->is_list)
+			return cli_fail(c, "%s is a list: a string would be right", key);
+		*strings[i].to = v->items[0];
+		return 0;
+	}
+	return -ENOENT;
+}
+
+bool vm_keys_given(const struct vm_keys *k)
+{
+	return k->kernel || k->ramdisk || k->cmdline || k->root || k->extra ||
+	       k->memory || k->vcpus;
+}
+
+int vm_keys_check(struct cli *c, const struct vm_keys *k)
+{
+	if (!k->kernel)
+		return cli_fail(c, "kernel is missing: kernel=\"/path/to/vmlinuz\" would "
+				   "be right");
+	return 0;
+}
+
+#define MEMORY_DEFAULT 256u
+
+static uint64_t memory_of(const struct vm_keys *k)
+{
+	return k->memory ? k->memory : MEMORY_DEFAULT;
+}
+
+static uint64_t vcpus_of(const struct vm_keys *k)
+{
+	return k->vcpus ? k->vcpus : 1;
+}
+
+static int key_write(struct cli *c, domid_t domid, const char *key, const char *value)
+{
+	char path[96];
+	int err;
+
+	snprintf(path, sizeof(path), "/local/domain/%u/%s", domid, key);
+	err = xenstore_write(c->plat, XENSTORE_NO_TX, path, value);
+	return err ? cli_fail(c, "xenstore: %s: %s", path, cli_strerror(err)) : 0;
+}
+
+int vm_keys_write(struct cli *c, const struct vm_keys *k, domid_t domid)
+{
+	char key[48], kib[24];
+	int status;
+
+	snprintf(kib, sizeof(kib), "%" PRIu64, memory_of(k) * 1024);
+	status = key_write(c, domid, "memory/static-max", kib);
+	if (!status)
+		status = key_write(c, domid, "memory/target", kib);
+	for (unsigned i = 0; !status && i < vcpus_of(k); i++) {
+		snprintf(key, sizeof(key), "cpu/%u/availability", i);
+		status = key_write(c, domid, key, "online");
+	}
+	return status;
+}
+
+/* cmdline, or what root and extra make of it, as xl does. NULL: out of memory. */
+static char *cmdline_make(const struct vm_keys *k)
+{
+	char *s = NULL;
+	int n;
+
+	if (k->cmdline)
+		return strdup(k->cmdline);
+	if (k->root)
+		n = asprintf(&s, "root=%s%s%s", k->root, k->extra ? " " : "",
+			     k->extra ? k->extra : "");
+	else
+		n = asprintf(&s, "%s", k->extra ? k->extra : "");
+	return n < 0 ? NULL : s;
+}
+
+int vm_command_make(struct cli *c, const struct vm_keys *k, const char *name,
+		    struct vm_command *cmd)
+{
+	char **a = cmd->argv;
+
+	cmd->cmdline = cmdline_make(k);
+	if (!cmd->cmdline)
+		return cli_fail(c, "out of memory");
+	snprintf(cmd->memory, sizeof(cmd->memory), "%" PRIu64, memory_of(k));
+	snprintf(cmd->vcpus, sizeof(cmd->vcpus), "%" PRIu64, vcpus_of(k));
+	*a++ = (char *)"tandem-vm";
+	*a++ = (char *)"--name";
+	*a++ = (char *)(uintptr_t)name;
+	*a++ = (char *)"--memory";
+	*a++ = cmd->memory;
+	*a++ = (char *)"--vcpus";
+	*a++ = cmd->vcpus;
+	*a++ = (char *)"--kernel";
+	*a++ = (char *)(uintptr_t)k->kernel;
+	*a++ = (char *)"--cmdline";
+	*a++ = cmd->cmdline;
+	if (k->ramdisk) {
+		*a++ = (char *)"--ramdisk";
+		*a++ = (char *)(uintptr_t)k->ramdisk;
+	}
+	*a = NULL;
+	return 0;
+}
+
+void vm_command_clear(struct vm_command *cmd)
+{
+	free(cmd->cmdline);
+}

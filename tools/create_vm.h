@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* tandem create, type="pvh": a VM's keys, and the command line of its tandem-vm. */
+#ifndef TANDEM_TOOLS_CREATE_VM_H
+#define TANDEM_TOOLS_CREATE_VM_H
+
+#include "tools/cli.h"
+#include "tools/xlcfg.h"
+
+/* What a configuration says of a VM. Strings are the configuration's. */
+struct vm_keys {
+	const char *kernel, *ramdisk, *cmdline, *root, *extra;
+	uint64_t memory, vcpus; /* MiB; 0: not said */
+};
+
+#define VM_ARGV_MAX 16
+
+struct vm_command {
+	char *argv[VM_ARGV_MAX]; /* ends with NULL */
+	char memory[24], vcpus[24];
+	char *cmdline; /* owned */
+};
+
+/* Takes a key that is a VM's. -ENOENT: it is none; else 0 or the exit status. */
+int vm_key_take(struct cli *c, struct vm_keys *k, const char *key,
+		const struct xlcfg_value *v);
+/* Has the VM what it needs? 0 or the exit status. */
+int vm_keys_check(struct cli *c, const struct vm_keys *k);
+bool vm_keys_given(const struct vm_keys *k);
+/* What the guest reads of itself: its memory, its CPUs. 0 or the exit status. */
+int vm_keys_write(struct cli *c, const struct vm_keys *k, domid_t domid);
+int vm_command_make(struct cli *c, const struct vm_keys *k, const char *name,
+		    struct vm_command *cmd);
+void vm_command_clear(struct vm_command *cmd);
+
+#endif
