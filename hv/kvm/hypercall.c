@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/ioctl.h>
 
 #include "hv/base/log.h"
 
@@ -92,12 +91,7 @@ int64_t xen_multicall(struct vcpu *v, const uint64_t arg[6])
 
 int guest_translate(struct vcpu *v, uint64_t va, uint64_t *gpa)
 {
-	struct kvm_translation t = { .linear_address = va };
-
-	if (ioctl(v->fd, KVM_TRANSLATE, &t) < 0 || !t.valid)
-		return -EFAULT;
-	*gpa = t.physical_address;
-	return 0;
+	return v->vm->hw->translate(v, va, gpa);
 }
 
 /* Page by page; out: to the guest. */

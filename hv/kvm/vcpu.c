@@ -266,6 +266,16 @@ void vcpu_destroy(struct vcpu *v)
 	free(v);
 }
 
+int vcpu_translate(struct vcpu *v, uint64_t va, uint64_t *gpa)
+{
+	struct kvm_translation t = { .linear_address = va };
+
+	if (ioctl(v->fd, KVM_TRANSLATE, &t) < 0 || !t.valid)
+		return -EFAULT;
+	*gpa = t.physical_address;
+	return 0;
+}
+
 int vcpu_pvh_entry(struct vcpu *v, uint32_t entry, uint32_t start_info)
 {
 	const struct kvm_segment code = { .limit = 0xffffffff,

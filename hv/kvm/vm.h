@@ -89,6 +89,8 @@ void vcpu_kick(struct vcpu *v); /* out of KVM_RUN */
 /* Makes ioctls on any vcpu possible for whoever holds vm->lock, until it is
  * released: KVM serves them when the vcpu is out of the guest. */
 void vcpu_expel(struct vcpu *v);
+/* KVM's own walk of the guest's page tables. -EFAULT */
+int vcpu_translate(struct vcpu *v, uint64_t va, uint64_t *gpa);
 /* The state at a PVH entry: 32 bits, flat, paging off. */
 int vcpu_pvh_entry(struct vcpu *v, uint32_t entry, uint32_t start_info);
 

@@ -69,6 +69,8 @@ struct xen_domain {
  */
 struct xen_hw_ops {
 	bool lapic_upcall; /* upcalls only by vectors of the local APIC */
+	/* A guest's virtual address as the vcpu, this thread's, sees it. -EFAULT */
+	int (*translate)(struct vcpu *v, uint64_t va, uint64_t *gpa);
 	int (*shared_info)(struct vm *vm, uint64_t gfn);
 	int (*vcpu_info)(struct vcpu *v, uint64_t gpa);
 	int (*time_info)(struct vcpu *v, uint64_t gpa);
@@ -95,6 +97,7 @@ struct xen_hw_ops {
 	int (*timer_set)(struct vcpu *v, uint64_t ns);
 };
 extern const struct xen_hw_ops xen_hw_kvm;
+extern const struct xen_hw_ops xen_hw_user;
 
 int xen_domain_init(struct vm *vm, domid_t domid);
 void xen_domain_fini(struct vm *vm);

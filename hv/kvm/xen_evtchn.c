@@ -32,6 +32,28 @@ void xen_evtchn_raise(struct vm *vm, evtchn_port_t port)
 		(void)vm->hw->raise(vm, port, vm->xen.port[port].vcpu);
 }
 
+bool xen_evtchn_pend(struct vm *vm, evtchn_port_t port, struct vcpu *v)
+{
+	struct shared_info *s = xen_shared_info(vm);
+	const uint64_t bit = 1ull << (port % 64);
+	struct vcpu_info *info;
+
+	if (!s || v->xen.info_gpa == XEN_GFN_NONE)
+		return false;
+	info = gmem_ptr(&vm->mem, v->xen.info_gpa, sizeof(*info));
+	if (!info)
+		return false;
+	/* the order is the ABI's: the bit, then whether it is masked, then the word of
+	 * words, then the flag; the guest clears them the other way round */
+	if (atomic_fetch_or(&s->evtchn_pending[port / 64], bit) & bit ||
+	    atomic_load(&s->evtchn_mask[port / 64]) & bit)
+		return false;
+	if (atomic_fetch_or(&info->evtchn_pending_sel, 1ull << (port / 64)) &
+	    1ull << (port / 64))
+		return false;
+	return !atomic_exchange(&info->evtchn_upcall_pending, 1);
+}
+
 /* ----------------------------------------------------------- ports come and go */
 
 int xen_port_alloc(struct vm *vm, evtchn_port_t *port, struct xen_port what)

@@ -17,6 +17,12 @@ void xen_evtchn_raise(struct vm *vm, evtchn_port_t port);
 /* The guest's shared info page; NULL: it has none yet. */
 struct shared_info *xen_shared_info(struct vm *vm);
 
+/*
+ * Sets the bits that make a port pending, where KVM does not. True: the vcpu is to
+ * be told.
+ */
+bool xen_evtchn_pend(struct vm *vm, evtchn_port_t port, struct vcpu *v);
+
 /* A vcpu's info lies at gpa from now on. */
 int xen_vcpu_info_set(struct vcpu *v, uint64_t gpa);
 

@@ -188,13 +188,14 @@ static int64_t port_send(struct vcpu *v, evtchn_port_t port)
 
 	if (!p)
 		return -EINVAL;
+	if (p->notify_fd >= 0) {
+		/* cannot fail in a way that matters: a full counter wakes */
+		(void)!write(p->notify_fd, &one, sizeof(one));
+		return 0;
+	}
 	switch (p->state) {
 	case EVTCHNSTAT_interdomain:
-		if (p->notify_fd < 0)
-			xen_evtchn_raise(v->vm, p->remote_port);
-		else
-			/* cannot fail in a way that matters: a full counter wakes */
-			(void)!write(p->notify_fd, &one, sizeof(one));
+		xen_evtchn_raise(v->vm, p->remote_port);
 		return 0;
 	case EVTCHNSTAT_ipi:
 		xen_evtchn_raise(v->vm, port);

@@ -154,6 +154,7 @@ static int timer_set(struct vcpu *v, uint64_t ns)
 }
 
 const struct xen_hw_ops xen_hw_kvm = {
+	.translate = vcpu_translate,
 	.shared_info = shared_info,
 	.vcpu_info = vcpu_info,
 	.time_info = time_info,
