@@ -154,9 +154,9 @@ static void identity_set(struct kvm_cpuid_entry2 *e, bool intel, unsigned id,
 
 static int entry_add(struct cpuid_table *t, struct kvm_cpuid_entry2 e)
 {
-	if (t->head.nent == CPUID_MAX_ENTRIES)
+	if (t->nent == CPUID_MAX_ENTRIES)
 		return -E2BIG;
-	t->entry[t->head.nent++] = e;
+	t->entry[t->nent++] = e;
 	return 0;
 }
 
@@ -214,8 +214,8 @@ int cpuid_policy(const struct cpuid_table *host, struct cpuid_table *guest, unsi
 	bool intel = false;
 	int err = 0;
 
-	guest->head.nent = 0;
-	for (unsigned i = 0; i < host->head.nent && !err; i++) {
+	guest->nent = 0;
+	for (unsigned i = 0; i < host->nent && !err; i++) {
 		struct kvm_cpuid_entry2 e = host->entry[i];
 
 		if (!leaf_passes(&e))
@@ -239,7 +239,7 @@ int cpuid_setup(struct vcpu *v)
 
 	if (!host || !guest)
 		return -ENOMEM;
-	host->head.nent = CPUID_MAX_ENTRIES;
+	host->nent = CPUID_MAX_ENTRIES;
 	if (ioctl(v->vm->kvm_fd, KVM_GET_SUPPORTED_CPUID, host) < 0)
 		return -errno;
 	err = cpuid_policy(host, guest, v->id, v->vm->nvcpus, v->vm->xen.domid,

@@ -8,6 +8,7 @@
 #define TANDEM_HV_KVM_CPUID_H
 
 #include <linux/kvm.h>
+#include <stddef.h>
 
 #include "hv/kvm/vm.h"
 
@@ -15,10 +16,12 @@
 #define CPUID_MODEL	  "tandem-1"
 #define XEN_HYPERCALL_MSR 0x40000000u
 
+/* A struct kvm_cpuid2 with room. */
 struct cpuid_table {
-	struct kvm_cpuid2 head;
+	uint32_t nent, padding;
 	struct kvm_cpuid_entry2 entry[CPUID_MAX_ENTRIES];
 };
+_Static_assert(offsetof(struct cpuid_table, entry) == sizeof(struct kvm_cpuid2), "kvm.h");
 
 /* From what KVM supports to what vcpu `id` of `vcpus` shows. -E2BIG. */
 int cpuid_policy(const struct cpuid_table *host, struct cpuid_table *guest, unsigned id,

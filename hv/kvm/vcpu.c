@@ -208,13 +208,18 @@ int vcpu_start(struct vcpu *v)
 
 static int memory_types_set(struct vcpu *v)
 {
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry e;
-	} m = { { .nmsrs = 1 },
-		{ .index = MSR_MTRR_DEF_TYPE, .data = MTRR_ON_WRITE_BACK } };
+	struct kvm_msrs *m = calloc(1, sizeof(*m) + sizeof(m->entries[0]));
+	int err = 0;
 
-	return ioctl(v->fd, KVM_SET_MSRS, &m) < 0 ? -errno : 0;
+	if (!m)
+		return -ENOMEM;
+	m->nmsrs = 1;
+	m->entries[0].index = MSR_MTRR_DEF_TYPE;
+	m->entries[0].data = MTRR_ON_WRITE_BACK;
+	if (ioctl(v->fd, KVM_SET_MSRS, m) < 0)
+		err = -errno;
+	free(m);
+	return err;
 }
 
 static int xen_id_set(struct vcpu *v)

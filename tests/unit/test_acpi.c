@@ -84,7 +84,7 @@ static void test_tables(void **state)
 static const struct kvm_cpuid_entry2 *find(const struct cpuid_table *t, uint32_t fn,
 					   uint32_t index)
 {
-	for (unsigned i = 0; i < t->head.nent; i++)
+	for (unsigned i = 0; i < t->nent; i++)
 		if (t->entry[i].function == fn && t->entry[i].index == index)
 			return &t->entry[i];
 	return NULL;
@@ -103,8 +103,8 @@ static void host_fill(struct cpuid_table *t, uint32_t bits)
 		{ 0x8000000a, 0 }, { 0x8000001f, 0 },
 	};
 
-	t->head.nent = sizeof(leaves) / sizeof(leaves[0]);
-	for (unsigned i = 0; i < t->head.nent; i++)
+	t->nent = sizeof(leaves) / sizeof(leaves[0]);
+	for (unsigned i = 0; i < t->nent; i++)
 		t->entry[i] = (struct kvm_cpuid_entry2){ .function = leaves[i][0],
 							 .index = leaves[i][1],
 							 .eax = bits,
@@ -149,7 +149,7 @@ static void test_cpuid(void **state)
 	assert_int_equal(find(g, 1, 0)->ecx, 1u << 31);
 	assert_int_equal(find(g, 1, 0)->edx, 0);
 	assert_int_equal(find(g, 7, 0)->ebx, 0);
-	host->head.nent = CPUID_MAX_ENTRIES;
+	host->nent = CPUID_MAX_ENTRIES;
 	for (unsigned i = 0; i < CPUID_MAX_ENTRIES; i++)
 		host->entry[i].function = 0xd;
 	assert_int_equal(cpuid_policy(host, g, 0, 1, 1, false), -E2BIG);
