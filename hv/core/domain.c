@@ -41,7 +41,6 @@ struct registry *registry_new(const struct core_limits *limits)
 		return NULL;
 	}
 	reg->limits = *limits;
-	reg->signal = evsignal_new();
 	reg->next = 1;
 	LIST_INIT(&reg->domains);
 	domain_insert(reg, dom0, 0, DOMAIN0_NAME);

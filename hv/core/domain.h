@@ -70,7 +70,7 @@ struct registry {
 	/* May the peer have a VM's memory? NULL: none may. */
 	bool (*vm_serves)(void *arg, domid_t vm, domid_t peer);
 	void *vm_serves_arg;
-	struct evsignal *signal; /* NULL: no event channels of VMs */
+	struct evsignal *signal; /* since the first event channel of a VM */
 };
 
 /* With dom0 in it. NULL: out of memory. */

@@ -49,10 +49,13 @@ static int channel_fd(bool eventfds)
 	return eventfds ? eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) : pipe_new();
 }
 
-static struct channel *channel_new(const struct registry *reg, bool eventfds)
+static struct channel *channel_new(struct registry *reg, bool eventfds)
 {
-	struct channel *ch = eventfds && !reg->signal ? NULL : calloc(1, sizeof(*ch));
+	struct channel *ch;
 
+	if (eventfds && !reg->signal)
+		reg->signal = evsignal_new();
+	ch = eventfds && !reg->signal ? NULL : calloc(1, sizeof(*ch));
 	if (!ch)
 		return NULL;
 	ch->eventfds = eventfds;
