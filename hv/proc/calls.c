@@ -12,8 +12,9 @@
 
 #define XS_CONNECTIONS_MAX 8u /* that one connection may ask for, ever */
 
-/* Fields that a call may use; all others must be zero. */
-enum { F_DOMID = 1, F_ID = 2, F_VALUE = 4, F_FLAGS = 8, F_STR = 16 };
+/* Fields that a call may use; all others must be zero. F_FDS: and HVCALL_VM_FDS
+ * descriptors come with it. */
+enum { F_DOMID = 1, F_ID = 2, F_VALUE = 4, F_FLAGS = 8, F_STR = 16, F_FDS = 32 };
 
 static uint32_t domain_flags(const struct domain *dom)
 {
@@ -305,7 +306,6 @@ static const struct hvcall_handler {
 	int (*fn)(struct conn *, const struct hvcall *, struct answer *);
 	unsigned fields;
 	bool dom0;
-	int fds; /* that come with the call */
 } handlers[HVCALL_NR_OPS] = {
 	[HVCALL_HELLO] = { call_hello, 0, false },
 	[HVCALL_DOMAIN_CREATE] = { call_domain_create, F_DOMID | F_FLAGS | F_STR, true },
@@ -325,7 +325,7 @@ static const struct hvcall_handler {
 	[HVCALL_CLAIM] = { call_claim, F_STR, false },
 	[HVCALL_UNCLAIM] = { call_unclaim, F_STR, false },
 	[HVCALL_ARENA_UNMAP] = { call_arena_unmap, F_DOMID | F_ID, false },
-	[HVCALL_VM_MEMORY] = { call_vm_memory, F_ID | F_VALUE, false, HVCALL_VM_FDS },
+	[HVCALL_VM_MEMORY] = { call_vm_memory, F_ID | F_VALUE | F_FDS, false },
 	[HVCALL_EVTCHN_ALLOC_LOCAL] = { call_evtchn_local, F_ID | F_VALUE, false },
 };
 
@@ -360,7 +360,7 @@ int conn_call(struct conn *c, const struct hvcall *call, struct answer *ans)
 	h = &handlers[call->op];
 	if (!call_valid(call, h->fields) || (!c->hello && call->op != HVCALL_HELLO))
 		return -EPROTO;
-	if (ans->ncame != (c->client.dom->vm ? h->fds : 0))
+	if (ans->ncame != (c->client.dom->vm && h->fields & F_FDS ? HVCALL_VM_FDS : 0))
 		return -EPROTO;
 	if (h->dom0 && c->client.dom->id)
 		ans->reply.status = -EPERM;
