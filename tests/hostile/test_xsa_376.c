@@ -131,8 +131,8 @@ static void test_xsa_376_producer(void **state)
 		hb_submit(hb, &io[0], 0, buf);
 		hb_submit(hb, &io[1], 8, buf);
 		assert_true(hb_take(hb, 0, &req));
-		atomic_fetch_add(&hb->q[0].ring.r.shared->rsp_prod, by[i]);
-		evtchn_notify(hb->q[0].ch);
+		atomic_fetch_add(&hb->be.q[0].ring.r.shared->rsp_prod, by[i]);
+		evtchn_notify(hb->be.q[0].ch);
 		assert_int_equal(hb_finish(hb, &io[0]), -EPROTO);
 		assert_int_equal(hb_finish(hb, &io[1]), -EPROTO);
 		hb_again(hb);
@@ -166,7 +166,7 @@ static void test_xsa_376_flipper(void **state)
 
 		hb_up(hb, NULL);
 		buf = tandem_alloc(hb->disk, 4096);
-		pthread_create(&t, NULL, flip, hb->q[0].pages);
+		pthread_create(&t, NULL, flip, hb->be.q[0].pages);
 		for (; sent < 8; sent++) {
 			io[sent] = (struct tandem_io){ .buf = buf, .len = 4096 };
 			if (tandem_submit(tandem_queue(hb->disk, 0), &io[sent]))
@@ -175,8 +175,8 @@ static void test_xsa_376_flipper(void **state)
 		}
 		pthread_join(t, NULL);
 		/* the producer makes no sense now, for certain */
-		atomic_store(&hb->q[0].ring.r.shared->rsp_prod, 0x80000000u + round);
-		evtchn_notify(hb->q[0].ch);
+		atomic_store(&hb->be.q[0].ring.r.shared->rsp_prod, 0x80000000u + round);
+		evtchn_notify(hb->be.q[0].ch);
 		while (n < sent)
 			n += (unsigned)tandem_wait(tandem_queue(hb->disk, 0), done, 1, 8,
 						   5000000);

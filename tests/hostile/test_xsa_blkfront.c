@@ -94,7 +94,7 @@ static void *storm_thread(void *arg)
 		if (s->xenstore)
 			hb_state(s->hb, XenbusStateConnected);
 		else
-			evtchn_notify(s->hb->q[0].ch);
+			evtchn_notify(s->hb->be.q[0].ch);
 	return NULL;
 }
 
@@ -147,6 +147,7 @@ static void test_xsa_396(void **state)
 	struct handback *hb = &f->hb;
 	struct blkif_req req;
 	struct tandem_io io;
+	struct gnttab_mapper *mapper; /* outlives the connection */
 	uint8_t *buf;
 	void *kept;
 
@@ -154,7 +155,8 @@ static void test_xsa_396(void **state)
 	buf = tandem_alloc(hb->disk, 4096);
 	hb_submit(hb, &io, 0, buf);
 	assert_true(hb_take(hb, 0, &req));
-	assert_int_equal(gnttab_map_refs(hb->mapper, &req.seg[0].gref, 1, GNTTAB_WRITE,
+	assert_int_equal(gnttab_mapper_new(hb->be.be, RAWBE_FRONT, &mapper), 0);
+	assert_int_equal(gnttab_map_refs(mapper, &req.seg[0].gref, 1, GNTTAB_WRITE,
 					 &kept),
 			 0);
 	hb_okay(hb, 0, &req);
@@ -168,7 +170,8 @@ static void test_xsa_396(void **state)
 	for (unsigned i = 0; i < 4096; i++)
 		assert_int_equal(((uint8_t *)kept)[i], 0);
 	memset(kept, 'k', 4096); /* still the backend's own */
-	gnttab_unmap_refs(hb->mapper, &req.seg[0].gref, 1, GNTTAB_WRITE, &kept);
+	gnttab_unmap_refs(mapper, &req.seg[0].gref, 1, GNTTAB_WRITE, &kept);
+	gnttab_mapper_free(mapper);
 	hb_check_works(hb);
 }
 
@@ -206,7 +209,7 @@ static void test_xsa_403(void **state)
 	for (unsigned i = 1; i < 64; i++)
 		free(heap[i]);
 	hb_up(hb, NULL);
-	no_canary(hb->hv);
+	no_canary(hb->be.hv);
 	for (unsigned len = 512; len <= 8192; len += 512) {
 		uint8_t *at = buf + 4096 + len + 3;
 
@@ -215,7 +218,7 @@ static void test_xsa_403(void **state)
 		assert_int_equal(tandem_submit(tandem_queue(hb->disk, 0), &io), 0);
 		tandem_kick(tandem_queue(hb->disk, 0));
 		assert_true(hb_take(hb, 0, &req));
-		no_canary(hb->hv);
+		no_canary(hb->be.hv);
 		hb_okay(hb, 0, &req);
 		assert_int_equal(hb_finish(hb, &io), 0);
 		for (unsigned k = 0; k < len + 16; k++)
@@ -228,7 +231,7 @@ static void test_xsa_403(void **state)
 		hb_answer(hb, 0, req.id, req.operation, BLKIF_RSP_ERROR);
 		assert_int_equal(hb_finish(hb, &io), -EIO);
 		assert_int_equal(at[0], canary[0]);
-		no_canary(hb->hv);
+		no_canary(hb->be.hv);
 	}
 	free(buf);
 }
@@ -309,7 +312,7 @@ static void test_xsa_441_457_465_states(void **state)
 
 	hb_up(hb, NULL);
 	hb_check_works(hb);
-	arenas = count_arenas(hb->hv);
+	arenas = count_arenas(hb->be.hv);
 	for (unsigned step = 0; step < 3; step++) {
 		for (unsigned s = 0; s <= 9; s++) {
 			/* connected; InitWait seen; published */
@@ -329,7 +332,7 @@ static void test_xsa_441_457_465_states(void **state)
 			hb_wait_front(hb, XenbusStateInitialising);
 			hb_connect(hb);
 			hb_check_works(hb);
-			assert_int_equal(count_arenas(hb->hv), arenas);
+			assert_int_equal(count_arenas(hb->be.hv), arenas);
 		}
 	}
 }
@@ -356,7 +359,7 @@ static void test_xsa_441_457_465_flips(void **state)
 	hb_wait_front(hb, XenbusStateInitialising);
 	hb_connect(hb);
 	hb_check_works(hb);
-	assert_in_range(count_arenas(hb->hv), 1, 3);
+	assert_in_range(count_arenas(hb->be.hv), 1, 3);
 }
 
 int main(void)

@@ -1,39 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A backend by hand, for tests that want to see a frontend's requests or give
- * it answers that no backend should. The frontend under test is libtandem;
- * both ends share the platform in memory (memplat.h). The test's own thread is
- * the backend, the disk is opened by another.
+ * it answers that no backend should: rawbackend.h, with cmocka's assertions. The
+ * frontend under test is libtandem. The test's own thread is the backend, the
+ * disk is opened by another.
  */
 #ifndef TANDEM_TESTS_LIB_HANDBACK_H
 #define TANDEM_TESTS_LIB_HANDBACK_H
 
-#include <pthread.h>
-
 #include "frontends/blkfront.h"
-#include "tests/lib/memplat.h"
+#include "tests/lib/rawbackend.h"
 
-#define HB_BE	      1u
-#define HB_FE	      2u
-#define HB_DEVID      51712u
-#define HB_MAX_QUEUES 8u
 #define HB_DISK_BYTES (64u << 20)
 
-struct hb_queue {
-	struct ring_back ring;
-	void *pages;
-	grant_ref_t refs[16];
-	unsigned nr_pages;
-	struct evtchn *ch;
-};
-
 struct handback {
-	struct memhv *hv;
-	struct plat *be, *dom0;
-	struct gnttab_mapper *mapper;
-	struct hb_queue q[HB_MAX_QUEUES];
-	unsigned nr_queues;
-	enum blkif_abi abi;
+	struct rawbackend be; /* it takes no step by itself */
 	/* the frontend */
 	pthread_t opener;
 	struct tandem_opts opts;

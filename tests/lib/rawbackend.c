@@ -87,10 +87,10 @@ bool rawbe_front_has(struct rawbackend *b, const char *key, const char *value)
 
 bool rawbe_wait_front(struct rawbackend *b, enum xenbus_state state)
 {
-	for (int i = 0; i < 10000; i++) {
+	for (int i = 0; i < 100000; i++) {
 		if (rawbe_front_num(b, "state") == (long long)state)
 			return true;
-		usleep(1000);
+		usleep(100);
 	}
 	return false;
 }

@@ -112,6 +112,10 @@ void rawbe_unmap(struct rawbackend *b);
 bool rawbe_take(struct rawbackend *b, unsigned i, struct blkif_req *req);
 /* Does it on the memory disk. The status that is right. */
 int16_t rawbe_do(struct rawbackend *b, const struct blkif_req *req);
+/* Its segments, direct or not, BLKIF_MAX_INDIRECT_SEGMENTS at most. How many; -1:
+ * they make no sense. */
+int rawbe_segments(struct rawbackend *b, const struct blkif_req *req,
+		   struct blkif_request_segment *seg);
 /* One response, whatever it says, published and notified. */
 void rawbe_answer(struct rawbackend *b, unsigned i, uint64_t id, uint8_t op, int16_t st);
 /* Takes, does and answers what is there. Returns how many. */

@@ -28,9 +28,8 @@ static void page_put(struct rawbackend *b, grant_ref_t ref, void *addr, bool map
 		gnttab_unmap_refs(b->mapper, &ref, 1, GNTTAB_WRITE, &addr);
 }
 
-/* All segments of a request into seg[]; how many, or -1. */
-static int segments(struct rawbackend *b, const struct blkif_req *req,
-		    struct blkif_request_segment *seg)
+int rawbe_segments(struct rawbackend *b, const struct blkif_req *req,
+		   struct blkif_request_segment *seg)
 {
 	const uint32_t n = req->nr_segments, per = BLKIF_SEGS_PER_INDIRECT_FRAME;
 	bool map;
@@ -58,7 +57,7 @@ static int segments(struct rawbackend *b, const struct blkif_req *req,
 static int16_t do_rw(struct rawbackend *b, const struct blkif_req *req, uint8_t op)
 {
 	struct blkif_request_segment seg[BLKIF_MAX_INDIRECT_SEGMENTS];
-	int n = segments(b, req, seg);
+	int n = rawbe_segments(b, req, seg);
 	uint64_t at = req->sector_number * BLKIF_SECTOR_SIZE;
 
 	if (n <= 0 || at % b->sector_size || (op == BLKIF_OP_WRITE && b->readonly))
@@ -131,7 +130,7 @@ static void note(struct rawbackend *b, unsigned i, const struct blkif_req *req)
 		s->flag = req->flag;
 		s->sectors = req->nr_sectors;
 	}
-	n = s->op <= BLKIF_OP_WRITE ? segments(b, req, seg) : 0;
+	n = s->op <= BLKIF_OP_WRITE ? rawbe_segments(b, req, seg) : 0;
 	for (int k = 0; k < n; k++)
 		s->sectors += seg[k].last_sect - seg[k].first_sect + 1u;
 	atomic_store(&b->nr_seen, at + 1);

@@ -133,9 +133,8 @@ static void protocol(struct handback *hb, const char *abi, const char *key)
 	char *value = NULL;
 	int err;
 
-	hb->abi = key && !strcmp(key, "x86_32-abi") ? BLKIF_ABI_X86_32 : BLKIF_ABI_NATIVE;
 	hb_up(hb, &opts);
-	err = xenstore_read(hb->be, XENSTORE_NO_TX,
+	err = xenstore_read(hb->be.be, XENSTORE_NO_TX,
 			    "/local/domain/2/device/vbd/51712/protocol", &value, NULL);
 	assert_int_equal(err, key ? 0 : -ENOENT);
 	if (key)
@@ -255,7 +254,7 @@ static void test_nonsense(void **state)
 
 		snprintf(path, sizeof(path), "/local/domain/1/backend/vbd/2/51712/%s",
 			 bad[i].key);
-		(void)xenstore_read(hb->be, XENSTORE_NO_TX, path, &old, NULL);
+		(void)xenstore_read(hb->be.be, XENSTORE_NO_TX, path, &old, NULL);
 		hb_set(hb, bad[i].key, bad[i].value);
 		hb_open(hb, NULL);
 		hb_state(hb, XenbusStateInitWait);

@@ -66,7 +66,7 @@ static void test_direct(void **state)
 	assert_true(hb_take(hb, 0, &req));
 	assert_int_equal(req.operation, BLKIF_OP_WRITE);
 	assert_int_equal(req.sector_number, 7);
-	assert_int_equal(req.handle, (uint16_t)HB_DEVID);
+	assert_int_equal(req.handle, (uint16_t)RAWBE_DEVID);
 	assert_int_equal(hb_segments(hb, &req, seg, 11), 3);
 	assert_int_equal(seg[0].first_sect, 2);
 	assert_int_equal(seg[0].last_sect, 7);
@@ -243,7 +243,7 @@ static void test_waiting(void **state)
 		submit(hb, &io[i], TANDEM_READ, buf + 1, LEN, i * 512);
 	assert_int_equal(tandem_inflight(tandem_queue(hb->disk, 0)), N);
 	while (got < N) {
-		while (ring_back_avail(&hb->q[0].ring) > 0) {
+		while (ring_back_avail(&hb->be.q[0].ring) > 0) {
 			assert_true(hb_take(hb, 0, &req));
 			hb_okay(hb, 0, &req);
 		}
