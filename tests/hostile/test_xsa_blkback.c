@@ -14,6 +14,7 @@
 
 #include "hv/base/adapt.h"
 #include "tests/lib/rawfront.h"
+#include "tests/lib/storm.h"
 
 #define NEIGHBOUR (RF_DEVID + 16)
 #define MS	  1000000ull
@@ -207,38 +208,28 @@ static void test_xsa_349_rewritten_state(void **state)
 	neighbour(10);
 }
 
-struct writer {
-	pthread_t thread;
-	_Atomic bool stop;
-};
-
-static void *rewrite(void *arg)
+static void rewrite(void *arg)
 {
-	struct writer *w = arg;
-
-	while (!atomic_load(&w->stop))
-		(void)xenstore_write(rb.fe, XENSTORE_NO_TX,
-				     "/local/domain/2/device/vbd/51712/state", "4");
-	return NULL;
+	(void)arg;
+	(void)xenstore_write(rb.fe, XENSTORE_NO_TX,
+			     "/local/domain/2/device/vbd/51712/state", "4");
 }
 
 /* While it is being rewritten, other disks' events are heard. */
 static void test_xsa_349_others_are_heard(void **state)
 {
-	struct writer w[4] = { 0 };
+	struct storm s[4];
 	bool closed;
 
 	(void)state;
 	for (int i = 0; i < 4; i++)
-		assert_int_equal(pthread_create(&w[i].thread, NULL, rewrite, &w[i]), 0);
+		storm_start(&s[i], rewrite, NULL);
 	usleep(50000);
 	atomic_store(&good.ring.r.shared->req_prod, good.ring.req_prod_pub + 1000);
 	evtchn_notify(good.ch);
 	closed = rawback_wait_state(&rb, NEIGHBOUR, XenbusStateClosed);
-	for (int i = 0; i < 4; i++) {
-		atomic_store(&w[i].stop, true);
-		pthread_join(w[i].thread, NULL);
-	}
+	for (int i = 0; i < 4; i++)
+		(void)storm_stop(&s[i]);
 	assert_true(closed);
 }
 

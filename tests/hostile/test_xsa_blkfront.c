@@ -18,36 +18,8 @@
 
 #include "tests/lib/handback.h"
 #include "tests/lib/memplat_int.h"
-
-/* --------------------------------------------- the n-th platform call fails */
-
-static atomic_int fail_in;
-static atomic_bool failed;
-
-static int injected(void)
-{
-	if (atomic_load(&fail_in) <= 0 || atomic_fetch_sub(&fail_in, 1) != 1)
-		return 0;
-	atomic_store(&failed, true);
-	return -ENOMEM;
-}
-
-#define FAILING(ret, name, params, args)               \
-	ret __real_##name params;                      \
-	ret __wrap_##name params;                      \
-	ret __wrap_##name params                       \
-	{                                              \
-		int err = injected();                  \
-                                                       \
-		return err ? err : __real_##name args; \
-	}
-
-FAILING(int, gnttab_arena_new,
-	(struct plat * p, domid_t peer, uint32_t n, bool ro, struct gnttab_arena **a),
-	(p, peer, n, ro, a))
-FAILING(int, evtchn_alloc_unbound, (struct plat * p, domid_t remote, struct evtchn **ch),
-	(p, remote, ch))
-FAILING(int, plat_claim, (struct plat * p, const char *path), (p, path))
+#include "tests/lib/platfail.h"
+#include "tests/lib/storm.h"
 
 /* ------------------------------------------------------------------- fixture */
 
@@ -79,33 +51,14 @@ static int teardown(void **state)
 
 /* ----------------------------------------------------------------- XSA-391 */
 
-struct storm {
-	struct handback *hb;
-	atomic_bool stop;
-	bool xenstore;
-	unsigned long count;
-};
-
-static void *storm_thread(void *arg)
+static void rewrite(void *hb)
 {
-	struct storm *s = arg;
-
-	for (; !atomic_load(&s->stop); s->count++)
-		if (s->xenstore)
-			hb_state(s->hb, XenbusStateConnected);
-		else
-			evtchn_notify(s->hb->be.q[0].ch);
-	return NULL;
+	hb_state(hb, XenbusStateConnected);
 }
 
-static double cpu_seconds(pthread_t t)
+static void notify(void *hb)
 {
-	struct timespec ts;
-	clockid_t clock;
-
-	assert_int_equal(pthread_getcpuclockid(t, &clock), 0);
-	assert_int_equal(clock_gettime(clock, &ts), 0);
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+	evtchn_notify(((struct handback *)hb)->be.q[0].ch);
 }
 
 /* Events and watches without end: I/O goes on, and nobody burns a CPU. */
@@ -116,22 +69,19 @@ static void test_xsa_391(void **state)
 
 	hb_up(&f->hb, NULL);
 	for (unsigned kind = 0; kind < 2; kind++) {
-		struct storm s = { .hb = &f->hb, .xenstore = kind };
+		struct storm s;
 		uint64_t start;
 		double elapsed;
-		pthread_t t;
 
 		start = adapt_clock();
-		cpu = cpu_seconds(f->hb.disk->front.thread);
-		pthread_create(&t, NULL, storm_thread, &s);
+		cpu = storm_cpu(f->hb.disk->front.thread);
+		storm_start(&s, kind ? rewrite : notify, &f->hb);
 		for (unsigned i = 0; i < 200; i++) {
 			hb_check_works(&f->hb);
 			usleep(1000);
 		}
-		atomic_store(&s.stop, true);
-		pthread_join(t, NULL);
-		assert_true(s.count > 1000);
-		cpu = cpu_seconds(f->hb.disk->front.thread) - cpu;
+		assert_true(storm_stop(&s) > 1000);
+		cpu = storm_cpu(f->hb.disk->front.thread) - cpu;
 		elapsed = (double)(adapt_clock() - start) / 1e9;
 		if (cpu > elapsed / 2) /* unpaced it is all of it */
 			fail_msg("the control thread took %.2f s of %.2f", cpu, elapsed);
@@ -181,13 +131,7 @@ static const char canary[8] = "CaNaRy!";
 
 static void no_canary(struct memhv *hv)
 {
-	for (unsigned i = 0; i < MEM_ARENAS; i++) {
-		const struct mem_arena *a = hv->arena[i];
-
-		if (a)
-			assert_null(memmem(a->a.pages, (size_t)a->a.nr_pages * 4096,
-					   canary, sizeof(canary)));
-	}
+	assert_int_equal(memhv_search(hv, RAWBE_FRONT, canary, sizeof(canary)), 0);
 }
 
 /* No granted byte holds anything but this disk's data. */
@@ -244,15 +188,13 @@ static void test_xsa_441_457_465_close(void **state)
 	struct fixture *f = *state;
 
 	for (unsigned i = 0; i < 20; i++) {
-		struct storm s = { .hb = &f->hb, .xenstore = i & 1 };
-		pthread_t t;
+		struct storm s;
 
 		hb_up(&f->hb, NULL);
-		pthread_create(&t, NULL, storm_thread, &s);
+		storm_start(&s, i & 1 ? rewrite : notify, &f->hb);
 		usleep(500);
 		front_stop(&f->hb.disk->front); /* what tandem_close() does first */
-		atomic_store(&s.stop, true);
-		pthread_join(t, NULL);
+		(void)storm_stop(&s);
 		hb_again(&f->hb);
 	}
 }
@@ -266,15 +208,14 @@ static void test_xsa_441_457_465_memory(void **state)
 	bool more = true;
 
 	for (int n = 1; more; n++) {
-		atomic_store(&failed, false);
-		atomic_store(&fail_in, n);
+		platfail_in(n);
 		hb_open(hb, &opts);
 		hb_state(hb, XenbusStateInitWait);
-		for (int i = 0; i < 50000 && !atomic_load(&failed) &&
+		for (int i = 0; i < 50000 && !platfail_done() &&
 				hb_get(hb, "state") != XenbusStateInitialised;
 		     i++)
 			usleep(100);
-		more = atomic_load(&failed);
+		more = platfail_done();
 		if (more) {
 			assert_int_equal(hb_opened(hb), -ENOMEM);
 			hb_state(hb, XenbusStateInitialising);
@@ -284,14 +225,14 @@ static void test_xsa_441_457_465_memory(void **state)
 		hb_state(hb, XenbusStateConnected);
 		assert_int_equal(hb_opened(hb), 0);
 	}
-	atomic_store(&fail_in, 2); /* the second queue's ring, at a reconnect */
+	platfail_in(2); /* the second queue's ring, at a reconnect */
 	hb_drop(hb);
 	hb_state(hb, XenbusStateClosed);
 	hb_wait_front(hb, XenbusStateInitialising);
 	hb_state(hb, XenbusStateInitWait);
 	hb_wait_front(hb, XenbusStateClosed);
 	assert_int_equal(tandem_flush(hb->disk), -ENOMEM);
-	atomic_store(&fail_in, 0);
+	platfail_in(0);
 }
 
 static unsigned count_arenas(struct memhv *hv)
@@ -347,12 +288,12 @@ static void test_xsa_441_457_465_flips(void **state)
 
 	hb_up(hb, NULL);
 	hb_drop(hb);
-	cpu = cpu_seconds(hb->disk->front.thread);
+	cpu = storm_cpu(hb->disk->front.thread);
 	for (unsigned i = 0; i < 20000; i++) {
 		seed = seed * 1664525u + 1013904223u;
 		hb_setn(hb, "state", (seed >> 24) % 7);
 	}
-	cpu = cpu_seconds(hb->disk->front.thread) - cpu;
+	cpu = storm_cpu(hb->disk->front.thread) - cpu;
 	if (cpu > 2)
 		fail_msg("the control thread took %.2f s", cpu);
 	hb_state(hb, XenbusStateClosed);

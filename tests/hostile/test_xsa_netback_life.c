@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "tests/lib/storm.h"
 #include "tests/lib/vifpair.h"
 
 #define MS 1000000ull
@@ -49,38 +50,28 @@ static void test_xsa_349_rewritten_nodes(void **state)
 	assert_int_equal(rawvif_send(&vp.bad, 0, 100, 4096, 1), NETIF_RSP_OKAY);
 }
 
-struct writer {
-	pthread_t thread;
-	_Atomic bool stop;
-};
-
-static void *rewrite(void *arg)
+static void rewrite(void *arg)
 {
-	struct writer *w = arg;
-
-	while (!atomic_load(&w->stop))
-		(void)xenstore_write(vp.rb.fe, XENSTORE_NO_TX,
-				     "/local/domain/2/device/vif/0/state", "4");
-	return NULL;
+	(void)arg;
+	(void)xenstore_write(vp.rb.fe, XENSTORE_NO_TX,
+			     "/local/domain/2/device/vif/0/state", "4");
 }
 
 /* While it is being rewritten, the neighbour's events are heard. */
 static void test_xsa_349_others_are_heard(void **state)
 {
-	struct writer w[4] = { 0 };
+	struct storm s[4];
 	bool closed;
 
 	(void)state;
 	for (int i = 0; i < 4; i++)
-		assert_int_equal(pthread_create(&w[i].thread, NULL, rewrite, &w[i]), 0);
+		storm_start(&s[i], rewrite, NULL);
 	usleep(50000);
 	assert_in_range(vifpair_neighbour(&vp, 200), 0, 1000 * MS);
 	vifpair_show(&vp.good.tx, vp.good.tx_ch, vp.good.tx.req_prod_pub + 1000);
 	closed = rawback_wait_state(&vp.rb, VP_GOOD, XenbusStateClosed);
-	for (int i = 0; i < 4; i++) {
-		atomic_store(&w[i].stop, true);
-		pthread_join(w[i].thread, NULL);
-	}
+	for (int i = 0; i < 4; i++)
+		(void)storm_stop(&s[i]);
 	assert_true(closed);
 }
 

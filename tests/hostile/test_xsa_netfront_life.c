@@ -17,38 +17,9 @@
 #include <cmocka.h>
 
 #include "hv/base/log.h"
-#include "tests/lib/memplat_int.h"
 #include "tests/lib/nethand.h"
-
-/* --------------------------------------------- the n-th platform call fails */
-
-static atomic_int fail_in;
-static atomic_bool failed;
-
-static int injected(void)
-{
-	if (atomic_load(&fail_in) <= 0 || atomic_fetch_sub(&fail_in, 1) != 1)
-		return 0;
-	atomic_store(&failed, true);
-	return -ENOMEM;
-}
-
-#define FAILING(ret, name, params, args)               \
-	ret __real_##name params;                      \
-	ret __wrap_##name params;                      \
-	ret __wrap_##name params                       \
-	{                                              \
-		int err = injected();                  \
-                                                       \
-		return err ? err : __real_##name args; \
-	}
-
-FAILING(int, gnttab_arena_new,
-	(struct plat * p, domid_t peer, uint32_t n, bool ro, struct gnttab_arena **a),
-	(p, peer, n, ro, a))
-FAILING(int, evtchn_alloc_unbound, (struct plat * p, domid_t remote, struct evtchn **ch),
-	(p, remote, ch))
-FAILING(int, plat_claim, (struct plat * p, const char *path), (p, path))
+#include "tests/lib/platfail.h"
+#include "tests/lib/storm.h"
 
 /* ------------------------------------------------------------------- fixture */
 
@@ -79,31 +50,14 @@ static void over(struct nethand *nh)
 
 /* ----------------------------------------------------------------- XSA-391 */
 
-struct storm {
-	struct nethand *nh;
-	atomic_bool stop;
-	bool xenstore;
-	unsigned long count;
-};
-
-static void *storm_thread(void *arg)
+static void rewrite(void *nh)
 {
-	struct storm *s = arg;
-
-	for (; !atomic_load(&s->stop); s->count++)
-		if (s->xenstore)
-			nh_state(s->nh, XenbusStateConnected);
-		else
-			evtchn_notify(s->nh->q[0].rx_ch);
-	return NULL;
+	nh_state(nh, XenbusStateConnected);
 }
 
-static double cpu_of(clockid_t clock)
+static void notify(void *nh)
 {
-	struct timespec ts;
-
-	assert_int_equal(clock_gettime(clock, &ts), 0);
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+	evtchn_notify(((struct nethand *)nh)->q[0].rx_ch);
 }
 
 /* Who waits for packets that never come, while events do. */
@@ -116,7 +70,7 @@ static void *waiter(void *arg)
 	assert_int_equal(tandem_net_wait(tandem_net_queue(nh->net, 0), TANDEM_NET_RX,
 					 400000),
 			 0);
-	*cpu = cpu_of(CLOCK_THREAD_CPUTIME_ID);
+	*cpu = storm_cpu(pthread_self());
 	return cpu;
 }
 
@@ -128,21 +82,17 @@ static void test_xsa_391(void **state)
 
 	nh_up(nh, &opts);
 	for (unsigned kind = 0; kind < 2; kind++) {
-		struct storm s = { .nh = nh, .xenstore = kind };
-		clockid_t clock;
-		pthread_t t, w;
+		struct storm s;
+		pthread_t w;
 		double *waited, control;
 		uint64_t sleeps = nh->net->queues[0].stats.sleeps;
 
-		assert_int_equal(pthread_getcpuclockid(nh->net->front.thread, &clock), 0);
-		control = cpu_of(clock);
-		pthread_create(&t, NULL, storm_thread, &s);
+		control = storm_cpu(nh->net->front.thread);
+		storm_start(&s, kind ? rewrite : notify, nh);
 		pthread_create(&w, NULL, waiter, nh);
 		pthread_join(w, (void **)&waited);
-		control = cpu_of(clock) - control;
-		atomic_store(&s.stop, true);
-		pthread_join(t, NULL);
-		assert_true(s.count > 1000);
+		control = storm_cpu(nh->net->front.thread) - control;
+		assert_true(storm_stop(&s) > 1000);
 		if (control > 0.25 || *waited > 0.1)
 			fail_msg("control %.2f s, waiter %.2f s", control, *waited);
 		/* ten a millisecond at most */
@@ -244,15 +194,13 @@ static void test_xsa_441_457_465_close(void **state)
 	struct nethand *nh = *state;
 
 	for (unsigned i = 0; i < 20; i++) {
-		struct storm s = { .nh = nh, .xenstore = i & 1 };
-		pthread_t t;
+		struct storm s;
 
 		nh_up(nh, NULL);
-		pthread_create(&t, NULL, storm_thread, &s);
+		storm_start(&s, i & 1 ? rewrite : notify, nh);
 		usleep(500);
 		front_stop(&nh->net->front); /* what tandem_net_close() does first */
-		atomic_store(&s.stop, true);
-		pthread_join(t, NULL);
+		(void)storm_stop(&s);
 		over(nh);
 	}
 }
@@ -267,34 +215,33 @@ static void test_xsa_441_457_465_memory(void **state)
 	nh_set(nh, "feature-ctrl-ring", "1");
 	for (int n = 1; more; n++) {
 		assert_in_range(n, 1, 20);
-		atomic_store(&failed, false);
-		atomic_store(&fail_in, n);
+		platfail_in(n);
 		nh_open(nh, &opts);
 		nh_state(nh, XenbusStateInitWait);
-		for (int i = 0; i < 50000 && !atomic_load(&failed) &&
+		for (int i = 0; i < 50000 && !platfail_done() &&
 				nh_get(nh, "state") != XenbusStateConnected;
 		     i++)
 			usleep(100);
-		more = atomic_load(&failed);
+		more = platfail_done();
 		if (more) {
 			assert_int_equal(nh_opened(nh), -ENOMEM);
 			nh_state(nh, XenbusStateInitialising);
 			continue;
 		}
-		atomic_store(&fail_in, 0);
+		platfail_in(0);
 		nh_map(nh);
 		nh_state(nh, XenbusStateConnected);
 		assert_int_equal(nh_opened(nh), 0);
 	}
 	nh_check_works(nh);
-	atomic_store(&fail_in, 2);
+	platfail_in(2);
 	nh_drop(nh);
 	nh_state(nh, XenbusStateClosed);
 	nh_wait_front(nh, XenbusStateInitialising);
 	nh_state(nh, XenbusStateInitWait);
 	nh_wait_front(nh, XenbusStateClosed);
 	assert_int_equal(tandem_net_error(nh->net), -EIO);
-	atomic_store(&fail_in, 0);
+	platfail_in(0);
 }
 
 static size_t heap_in_use(void)
