@@ -15,34 +15,6 @@
 
 #include "tests/lib/handback.h"
 
-/* ------------------------------------------------------------------- fixture */
-
-struct fixture {
-	struct handback hb, other;
-};
-
-static int setup(void **state)
-{
-	struct fixture *f = calloc(1, sizeof(*f));
-
-	hb_start(&f->hb);
-	hb_start(&f->other);
-	hb_up(&f->other, NULL);
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	hb_check_works(&f->other);
-	hb_stop(&f->other);
-	hb_stop(&f->hb);
-	free(f);
-	return 0;
-}
-
 /* ----------------------------------------------------------------- XSA-376 */
 
 static void bad_response(struct handback *hb, uint64_t id_xor, int op, int status)
@@ -68,7 +40,7 @@ static void bad_response(struct handback *hb, uint64_t id_xor, int op, int statu
 /* Every field of a response: not what was asked, or not what there is. */
 static void test_xsa_376(void **state)
 {
-	struct fixture *f = *state;
+	struct hb_pair *f = *state;
 
 	static const uint64_t ids[] = { 2,
 					64,
@@ -93,7 +65,7 @@ static void test_xsa_376(void **state)
 /* The same answer twice: the second finds nothing in flight. */
 static void test_xsa_376_twice(void **state)
 {
-	struct fixture *f = *state;
+	struct hb_pair *f = *state;
 	struct handback *hb = &f->hb;
 	struct tandem_io io[2];
 	struct blkif_req req;
@@ -114,7 +86,7 @@ static void test_xsa_376_twice(void **state)
 static void test_xsa_376_producer(void **state)
 {
 	static const ring_idx_t by[] = { 3, 4, 129, 1u << 31, UINT32_MAX };
-	struct fixture *f = *state;
+	struct hb_pair *f = *state;
 	struct handback *hb = &f->hb;
 
 	for (unsigned i = 0; i < sizeof(by) / sizeof(by[0]); i++) {
@@ -155,7 +127,7 @@ __attribute__((no_sanitize("thread"))) static void *flip(void *arg)
 
 static void test_xsa_376_flipper(void **state)
 {
-	struct fixture *f = *state;
+	struct hb_pair *f = *state;
 	struct handback *hb = &f->hb;
 
 	for (unsigned round = 0; round < 20; round++) {
@@ -187,10 +159,14 @@ static void test_xsa_376_flipper(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_xsa_376, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_xsa_376_twice, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_xsa_376_producer, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_xsa_376_flipper, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_xsa_376, hb_pair_setup,
+						hb_pair_teardown),
+		cmocka_unit_test_setup_teardown(test_xsa_376_twice, hb_pair_setup,
+						hb_pair_teardown),
+		cmocka_unit_test_setup_teardown(test_xsa_376_producer, hb_pair_setup,
+						hb_pair_teardown),
+		cmocka_unit_test_setup_teardown(test_xsa_376_flipper, hb_pair_setup,
+						hb_pair_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,34 +21,6 @@
 #include "tests/lib/platfail.h"
 #include "tests/lib/storm.h"
 
-/* ------------------------------------------------------------------- fixture */
-
-struct fixture {
-	struct handback hb, other;
-};
-
-static int setup(void **state)
-{
-	struct fixture *f = calloc(1, sizeof(*f));
-
-	hb_start(&f->hb);
-	hb_start(&f->other);
-	hb_up(&f->other, NULL);
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	hb_check_works(&f->other);
-	hb_stop(&f->other);
-	hb_stop(&f->hb);
-	free(f);
-	return 0;
-}
-
 /* ----------------------------------------------------------------- XSA-391 */
 
 static void rewrite(void *hb)
@@ -64,7 +36,7 @@ static void notify(void *hb)
 /* Events and watches without end: I/O goes on, and nobody burns a CPU. */
 static void test_xsa_391(void **state)
 {
-	struct fixture *f = *state;
+	struct hb_pair *f = *state;
 	double cpu;
 
 	hb_up(&f->hb, NULL);
@@ -93,7 +65,7 @@ static void test_xsa_391(void **state)
 /* A page that the backend keeps mapped is never given a second use. */
 static void test_xsa_396(void **state)
 {
-	struct fixture *f = *state;
+	struct hb_pair *f = *state;
 	struct handback *hb = &f->hb;
 	struct blkif_req req;
 	struct tandem_io io;
@@ -137,7 +109,7 @@ static void no_canary(struct memhv *hv)
 /* No granted byte holds anything but this disk's data. */
 static void test_xsa_403(void **state)
 {
-	struct fixture *f = *state;
+	struct hb_pair *f = *state;
 	struct handback *hb = &f->hb;
 	struct blkif_req req;
 	struct tandem_io io;
@@ -185,7 +157,7 @@ static void test_xsa_403(void **state)
 /* Closed by us in the middle of a storm, again and again. */
 static void test_xsa_441_457_465_close(void **state)
 {
-	struct fixture *f = *state;
+	struct hb_pair *f = *state;
 
 	for (unsigned i = 0; i < 20; i++) {
 		struct storm s;
@@ -203,7 +175,7 @@ static void test_xsa_441_457_465_close(void **state)
 static void test_xsa_441_457_465_memory(void **state)
 {
 	const struct tandem_opts opts = { .queues = 2 };
-	struct fixture *f = *state;
+	struct hb_pair *f = *state;
 	struct handback *hb = &f->hb;
 	bool more = true;
 
@@ -247,7 +219,7 @@ static unsigned count_arenas(struct memhv *hv)
 /* Every state of the backend at every step; afterwards it behaves. */
 static void test_xsa_441_457_465_states(void **state)
 {
-	struct fixture *f = *state;
+	struct hb_pair *f = *state;
 	struct handback *hb = &f->hb;
 	unsigned arenas = 0;
 
@@ -281,7 +253,7 @@ static void test_xsa_441_457_465_states(void **state)
 /* States that flip as fast as they can be written, then a backend that works. */
 static void test_xsa_441_457_465_flips(void **state)
 {
-	struct fixture *f = *state;
+	struct hb_pair *f = *state;
 	struct handback *hb = &f->hb;
 	uint32_t seed = 7;
 	double cpu;
@@ -306,17 +278,20 @@ static void test_xsa_441_457_465_flips(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_xsa_391, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_xsa_396, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_xsa_403, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_xsa_441_457_465_close, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(test_xsa_441_457_465_memory, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(test_xsa_441_457_465_states, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(test_xsa_441_457_465_flips, setup,
-						teardown),
+		cmocka_unit_test_setup_teardown(test_xsa_391, hb_pair_setup,
+						hb_pair_teardown),
+		cmocka_unit_test_setup_teardown(test_xsa_396, hb_pair_setup,
+						hb_pair_teardown),
+		cmocka_unit_test_setup_teardown(test_xsa_403, hb_pair_setup,
+						hb_pair_teardown),
+		cmocka_unit_test_setup_teardown(test_xsa_441_457_465_close, hb_pair_setup,
+						hb_pair_teardown),
+		cmocka_unit_test_setup_teardown(test_xsa_441_457_465_memory,
+						hb_pair_setup, hb_pair_teardown),
+		cmocka_unit_test_setup_teardown(test_xsa_441_457_465_states,
+						hb_pair_setup, hb_pair_teardown),
+		cmocka_unit_test_setup_teardown(test_xsa_441_457_465_flips, hb_pair_setup,
+						hb_pair_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -45,16 +45,6 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* Closed by both, and the backend as at the start. */
-static void over(struct nethand *nh)
-{
-	nh_drop(nh);
-	nh_state(nh, XenbusStateClosed);
-	tandem_net_close(nh->net);
-	nh->net = NULL;
-	nh_state(nh, XenbusStateInitialising);
-}
-
 static void send_one(struct nethand *nh, struct netif_pkt *p)
 {
 	struct tandem_net_queue *q = tandem_net_queue(nh->net, 0);
@@ -91,7 +81,7 @@ static void closes(struct nethand *nh)
 	assert_int_equal(tandem_net_error(nh->net), -EPROTO);
 	nh_wait_front(nh, XenbusStateClosed);
 	assert_int_equal(tandem_net_room(q, &p, 1, 100), -EPROTO);
-	over(nh);
+	nh_over(nh);
 }
 
 /* ----------------------------------------------------------------- XSA-376 */

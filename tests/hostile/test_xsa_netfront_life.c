@@ -21,33 +21,6 @@
 #include "tests/lib/platfail.h"
 #include "tests/lib/storm.h"
 
-/* ------------------------------------------------------------------- fixture */
-
-static int setup(void **state)
-{
-	struct nethand *nh = calloc(1, sizeof(*nh));
-
-	nh_start(nh);
-	*state = nh;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	nh_stop(*state);
-	free(*state);
-	return 0;
-}
-
-static void over(struct nethand *nh)
-{
-	nh_drop(nh);
-	nh_state(nh, XenbusStateClosed);
-	tandem_net_close(nh->net);
-	nh->net = NULL;
-	nh_state(nh, XenbusStateInitialising);
-}
-
 /* ----------------------------------------------------------------- XSA-391 */
 
 static void rewrite(void *nh)
@@ -117,7 +90,7 @@ static void test_xsa_396(void **state)
 	assert_true(nh_rx_take(nh, 0, &req));
 	assert_int_equal(gnttab_map_refs(nh->mapper, &req.gref, 1, GNTTAB_WRITE, &kept),
 			 0);
-	over(nh);
+	nh_over(nh);
 	memset(kept, 0, 4096);
 	/* opened again: secrets go through other pages */
 	nh_up(nh, NULL);
@@ -201,7 +174,7 @@ static void test_xsa_441_457_465_close(void **state)
 		usleep(500);
 		front_stop(&nh->net->front); /* what tandem_net_close() does first */
 		(void)storm_stop(&s);
-		over(nh);
+		nh_over(nh);
 	}
 }
 
@@ -271,7 +244,7 @@ static void test_xsa_441_457_465_states(void **state)
 		nh_connect(nh);
 		nh_wait_front(nh, XenbusStateConnected);
 		nh_check_works(nh);
-		over(nh);
+		nh_over(nh);
 		if (round == 1)
 			before = heap_in_use();
 	}
@@ -282,15 +255,15 @@ static void test_xsa_441_457_465_states(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_xsa_391, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_xsa_396, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_xsa_403, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_xsa_441_457_465_close, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(test_xsa_441_457_465_memory, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(test_xsa_441_457_465_states, setup,
-						teardown),
+		cmocka_unit_test_setup_teardown(test_xsa_391, nh_setup, nh_teardown),
+		cmocka_unit_test_setup_teardown(test_xsa_396, nh_setup, nh_teardown),
+		cmocka_unit_test_setup_teardown(test_xsa_403, nh_setup, nh_teardown),
+		cmocka_unit_test_setup_teardown(test_xsa_441_457_465_close, nh_setup,
+						nh_teardown),
+		cmocka_unit_test_setup_teardown(test_xsa_441_457_465_memory, nh_setup,
+						nh_teardown),
+		cmocka_unit_test_setup_teardown(test_xsa_441_457_465_states, nh_setup,
+						nh_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

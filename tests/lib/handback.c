@@ -74,6 +74,44 @@ void hb_stop(struct handback *hb)
 	rawbe_free(&hb->be);
 }
 
+int hb_setup(void **state)
+{
+	struct handback *hb = malloc(sizeof(*hb));
+
+	hb_start(hb);
+	*state = hb;
+	return 0;
+}
+
+int hb_teardown(void **state)
+{
+	hb_stop(*state);
+	free(*state);
+	return 0;
+}
+
+int hb_pair_setup(void **state)
+{
+	struct hb_pair *p = malloc(sizeof(*p));
+
+	hb_start(&p->hb);
+	hb_start(&p->other);
+	hb_up(&p->other, NULL);
+	*state = p;
+	return 0;
+}
+
+int hb_pair_teardown(void **state)
+{
+	struct hb_pair *p = *state;
+
+	hb_check_works(&p->other);
+	hb_stop(&p->other);
+	hb_stop(&p->hb);
+	free(p);
+	return 0;
+}
+
 static void *hb_opener(void *arg)
 {
 	struct handback *hb = arg;

@@ -28,6 +28,16 @@ void hb_start(struct handback *hb);
 /* Closes the disk and checks that nothing is left. */
 void hb_stop(struct handback *hb);
 
+/* For cmocka: *state is one that has started. */
+int hb_setup(void **state);
+int hb_teardown(void **state);
+/* The same for two: the other's disk is open, and has to work in the end. */
+struct hb_pair {
+	struct handback hb, other;
+};
+int hb_pair_setup(void **state);
+int hb_pair_teardown(void **state);
+
 /* A key of the backend's directory; value NULL removes it. */
 void hb_set(struct handback *hb, const char *key, const char *value);
 void hb_setn(struct handback *hb, const char *key, unsigned long long value);

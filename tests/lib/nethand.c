@@ -115,6 +115,22 @@ void nh_stop(struct nethand *nh)
 	memhv_free(nh->hv);
 }
 
+int nh_setup(void **state)
+{
+	struct nethand *nh = calloc(1, sizeof(*nh));
+
+	nh_start(nh);
+	*state = nh;
+	return 0;
+}
+
+int nh_teardown(void **state)
+{
+	nh_stop(*state);
+	free(*state);
+	return 0;
+}
+
 static void *nh_opener(void *arg)
 {
 	struct nethand *nh = arg;
@@ -233,6 +249,15 @@ void nh_up(struct nethand *nh, const struct tandem_net_opts *opts)
 	if (nh_opened(nh))
 		print_error("%s\n", nh->why);
 	assert_int_equal(nh->err, 0);
+}
+
+void nh_over(struct nethand *nh)
+{
+	nh_drop(nh);
+	nh_state(nh, XenbusStateClosed);
+	tandem_net_close(nh->net);
+	nh->net = NULL;
+	nh_state(nh, XenbusStateInitialising);
 }
 
 void nh_again(struct nethand *nh)

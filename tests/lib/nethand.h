@@ -48,6 +48,10 @@ void nh_start(struct nethand *nh);
 /* Closes the vif and checks that nothing is left mapped. */
 void nh_stop(struct nethand *nh);
 
+/* For cmocka: *state is one that has started. */
+int nh_setup(void **state);
+int nh_teardown(void **state);
+
 /* A key of the backend's or the frontend's directory; value NULL removes it. */
 void nh_set(struct nethand *nh, const char *key, const char *value);
 void nh_setn(struct nethand *nh, const char *key, unsigned long long value);
@@ -68,6 +72,8 @@ void nh_map(struct nethand *nh);
 void nh_up(struct nethand *nh, const struct tandem_net_opts *opts);
 /* Forgets the rings, as a backend that dies does. */
 void nh_drop(struct nethand *nh);
+/* The connection ends, the vif is closed; the backend is as at the start. */
+void nh_over(struct nethand *nh);
 /* A backend that was killed, and the next one, up to Connected. */
 void nh_again(struct nethand *nh);
 /* Waits until the frontend has noticed as many connections. */

@@ -13,34 +13,6 @@
 
 #include "tests/lib/handback.h"
 
-static int setup(void **state)
-{
-	struct handback *hb = malloc(sizeof(*hb));
-
-	hb_start(hb);
-	*state = hb;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct handback *hb = *state;
-
-	hb_stop(hb);
-	free(hb);
-	return 0;
-}
-
-/* The open disk is closed, the backend is as at the start. */
-static void again(struct handback *hb)
-{
-	hb_drop(hb);
-	hb_state(hb, XenbusStateClosed);
-	tandem_close(hb->disk);
-	hb->disk = NULL;
-	hb_state(hb, XenbusStateInitialising);
-}
-
 static void ring_order(struct handback *hb, unsigned depth, long order, unsigned slots)
 {
 	const struct tandem_opts opts = { .depth = depth };
@@ -53,7 +25,7 @@ static void ring_order(struct handback *hb, unsigned depth, long order, unsigned
 	assert_int_equal(hb_get(hb, "num-ring-pages"), -1);
 	assert_int_equal(hb_get(hb, "ring-ref") >= 0, order < 0);
 	assert_int_equal(hb_get(hb, "ring-ref0") >= 0, order > 0);
-	again(hb);
+	hb_again(hb);
 }
 
 /* The smallest ring that holds the depth, within the backend's limit. */
@@ -106,7 +78,7 @@ static void test_queues(void **state)
 	assert_int_equal(hb_get(hb, "ring-ref0"), -1);
 	assert_non_null(tandem_queue(hb->disk, 2));
 	assert_null(tandem_queue(hb->disk, 3));
-	again(hb);
+	hb_again(hb);
 
 	/* one ring is written flat, whatever the number of queues */
 	opts.rings = 1;
@@ -117,7 +89,7 @@ static void test_queues(void **state)
 	assert_int_equal(hb_get(hb, "multi-queue-num-queues"), -1);
 	assert_int_equal(hb_get(hb, "queue-0/event-channel"), -1);
 	assert_true(hb_get(hb, "event-channel") > 0);
-	again(hb);
+	hb_again(hb);
 
 	opts.rings = 0;
 	hb_set(hb, "multi-queue-max-queues", "2");
@@ -140,7 +112,7 @@ static void protocol(struct handback *hb, const char *abi, const char *key)
 	if (key)
 		assert_string_equal(value, key);
 	free(value);
-	again(hb);
+	hb_again(hb);
 }
 
 static void test_protocol(void **state)
@@ -181,7 +153,7 @@ static void test_features(void **state)
 	assert_int_equal(info.max_segments, 256);
 	assert_int_equal(info.max_transfer, 1 << 20);
 	assert_int_equal(hb_get(hb, "feature-persistent"), 1);
-	again(hb);
+	hb_again(hb);
 
 	opts.no_persistent = opts.no_indirect = true;
 	hb_set(hb, "feature-discard", "0");
@@ -324,16 +296,16 @@ static void test_no_backend(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_ring_order, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_ring_pages, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_queues, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_protocol, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_features, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_readonly, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_nonsense, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_generous, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_stale, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_no_backend, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_ring_order, hb_setup, hb_teardown),
+		cmocka_unit_test_setup_teardown(test_ring_pages, hb_setup, hb_teardown),
+		cmocka_unit_test_setup_teardown(test_queues, hb_setup, hb_teardown),
+		cmocka_unit_test_setup_teardown(test_protocol, hb_setup, hb_teardown),
+		cmocka_unit_test_setup_teardown(test_features, hb_setup, hb_teardown),
+		cmocka_unit_test_setup_teardown(test_readonly, hb_setup, hb_teardown),
+		cmocka_unit_test_setup_teardown(test_nonsense, hb_setup, hb_teardown),
+		cmocka_unit_test_setup_teardown(test_generous, hb_setup, hb_teardown),
+		cmocka_unit_test_setup_teardown(test_stale, hb_setup, hb_teardown),
+		cmocka_unit_test_setup_teardown(test_no_backend, hb_setup, hb_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

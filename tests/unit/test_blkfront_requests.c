@@ -12,24 +12,6 @@
 
 #include "tests/lib/handback.h"
 
-static int setup(void **state)
-{
-	struct handback *hb = malloc(sizeof(*hb));
-
-	hb_start(hb);
-	*state = hb;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct handback *hb = *state;
-
-	hb_stop(hb);
-	free(hb);
-	return 0;
-}
-
 static void submit(struct handback *hb, struct tandem_io *io, enum tandem_op op,
 		   void *buf, size_t len, uint64_t offset)
 {
@@ -359,16 +341,17 @@ static void test_pool(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_direct, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_split, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_indirect, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_bounce, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_block_4096, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_waiting, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_other_operations, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_no_flush, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_part_fails, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_pool, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_direct, hb_setup, hb_teardown),
+		cmocka_unit_test_setup_teardown(test_split, hb_setup, hb_teardown),
+		cmocka_unit_test_setup_teardown(test_indirect, hb_setup, hb_teardown),
+		cmocka_unit_test_setup_teardown(test_bounce, hb_setup, hb_teardown),
+		cmocka_unit_test_setup_teardown(test_block_4096, hb_setup, hb_teardown),
+		cmocka_unit_test_setup_teardown(test_waiting, hb_setup, hb_teardown),
+		cmocka_unit_test_setup_teardown(test_other_operations, hb_setup,
+						hb_teardown),
+		cmocka_unit_test_setup_teardown(test_no_flush, hb_setup, hb_teardown),
+		cmocka_unit_test_setup_teardown(test_part_fails, hb_setup, hb_teardown),
+		cmocka_unit_test_setup_teardown(test_pool, hb_setup, hb_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,22 +12,6 @@
 
 #include "tests/lib/nethand.h"
 
-static int setup(void **state)
-{
-	struct nethand *nh = calloc(1, sizeof(*nh));
-
-	nh_start(nh);
-	*state = nh;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	nh_stop(*state);
-	free(*state);
-	return 0;
-}
-
 static void fill(uint8_t *p, size_t len, unsigned seed)
 {
 	for (size_t i = 0; i < len; i++)
@@ -219,11 +203,11 @@ static void test_full(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_send_sizes, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_send_refused, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_meta, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_batches, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_full, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_send_sizes, nh_setup, nh_teardown),
+		cmocka_unit_test_setup_teardown(test_send_refused, nh_setup, nh_teardown),
+		cmocka_unit_test_setup_teardown(test_meta, nh_setup, nh_teardown),
+		cmocka_unit_test_setup_teardown(test_batches, nh_setup, nh_teardown),
+		cmocka_unit_test_setup_teardown(test_full, nh_setup, nh_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,32 +14,6 @@
 
 #include "tests/lib/nethand.h"
 
-static int setup(void **state)
-{
-	struct nethand *nh = calloc(1, sizeof(*nh));
-
-	nh_start(nh);
-	*state = nh;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	nh_stop(*state);
-	free(*state);
-	return 0;
-}
-
-/* Closed again, and the backend as at the start. */
-static void over(struct nethand *nh)
-{
-	nh_drop(nh);
-	nh_state(nh, XenbusStateClosed);
-	tandem_net_close(nh->net);
-	nh->net = NULL;
-	nh_state(nh, XenbusStateInitialising);
-}
-
 static void open_fails(struct nethand *nh, int err, const char *says)
 {
 	const struct tandem_net_opts opts = { .connect_ms = 2000 };
@@ -105,7 +79,7 @@ static void test_offloads(void **state)
 					 on == (offloads[i].bit != TANDEM_NET_CSUM));
 		}
 		nh_check_works(nh);
-		over(nh);
+		nh_over(nh);
 	}
 }
 
@@ -157,7 +131,7 @@ static void test_queues(void **state)
 			assert_int_equal(info.rings, n);
 			assert_null(tandem_net_queue(nh->net, want));
 			nh_check_works(nh);
-			over(nh);
+			nh_over(nh);
 		}
 }
 
@@ -242,7 +216,7 @@ static void test_split(void **state)
 		snprintf(key, sizeof(key), "%sevent-channel", dir);
 		assert_int_equal(nh_get(nh, key) >= 0, !split);
 		nh_check_works(nh);
-		over(nh);
+		nh_over(nh);
 	}
 }
 
@@ -286,7 +260,7 @@ static void test_mtu(void **state)
 		nh_up(nh, NULL);
 		tandem_net_get_info(nh->net, &info);
 		assert_int_equal(info.mtu, rows[i].mtu);
-		over(nh);
+		nh_over(nh);
 	}
 }
 
@@ -402,18 +376,20 @@ static void test_connected_refuses(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_offloads, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_no_sg, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_queues, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_shared_sender, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_shared_room, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_split, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_always, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_mtu, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_carrier, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_bad_keys, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_no_backend, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_connected_refuses, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_offloads, nh_setup, nh_teardown),
+		cmocka_unit_test_setup_teardown(test_no_sg, nh_setup, nh_teardown),
+		cmocka_unit_test_setup_teardown(test_queues, nh_setup, nh_teardown),
+		cmocka_unit_test_setup_teardown(test_shared_sender, nh_setup,
+						nh_teardown),
+		cmocka_unit_test_setup_teardown(test_shared_room, nh_setup, nh_teardown),
+		cmocka_unit_test_setup_teardown(test_split, nh_setup, nh_teardown),
+		cmocka_unit_test_setup_teardown(test_always, nh_setup, nh_teardown),
+		cmocka_unit_test_setup_teardown(test_mtu, nh_setup, nh_teardown),
+		cmocka_unit_test_setup_teardown(test_carrier, nh_setup, nh_teardown),
+		cmocka_unit_test_setup_teardown(test_bad_keys, nh_setup, nh_teardown),
+		cmocka_unit_test_setup_teardown(test_no_backend, nh_setup, nh_teardown),
+		cmocka_unit_test_setup_teardown(test_connected_refuses, nh_setup,
+						nh_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,18 +14,8 @@
 
 static int setup(void **state)
 {
-	struct nethand *nh = calloc(1, sizeof(*nh));
-
-	nh_start(nh);
-	nh_set(nh, "feature-ctrl-ring", "1");
-	*state = nh;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	nh_stop(*state);
-	free(*state);
+	(void)nh_setup(state);
+	nh_set(*state, "feature-ctrl-ring", "1");
 	return 0;
 }
 
@@ -227,11 +217,11 @@ static void test_without(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_staging, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_staging_refused, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_hash, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_hash_refused, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_without, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_staging, setup, nh_teardown),
+		cmocka_unit_test_setup_teardown(test_staging_refused, setup, nh_teardown),
+		cmocka_unit_test_setup_teardown(test_hash, setup, nh_teardown),
+		cmocka_unit_test_setup_teardown(test_hash_refused, setup, nh_teardown),
+		cmocka_unit_test_setup_teardown(test_without, setup, nh_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,22 +14,6 @@
 
 #include "tests/lib/nethand.h"
 
-static int setup(void **state)
-{
-	struct nethand *nh = calloc(1, sizeof(*nh));
-
-	nh_start(nh);
-	*state = nh;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	nh_stop(*state);
-	free(*state);
-	return 0;
-}
-
 static void send_some(struct nethand *nh, unsigned qi, unsigned n)
 {
 	struct tandem_net_queue *q = tandem_net_queue(nh->net, qi);
@@ -311,13 +295,13 @@ static void test_mcast(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_pause, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_held, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_fewer, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_sleepers, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_detached, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_overdue, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_mcast, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_pause, nh_setup, nh_teardown),
+		cmocka_unit_test_setup_teardown(test_held, nh_setup, nh_teardown),
+		cmocka_unit_test_setup_teardown(test_fewer, nh_setup, nh_teardown),
+		cmocka_unit_test_setup_teardown(test_sleepers, nh_setup, nh_teardown),
+		cmocka_unit_test_setup_teardown(test_detached, nh_setup, nh_teardown),
+		cmocka_unit_test_setup_teardown(test_overdue, nh_setup, nh_teardown),
+		cmocka_unit_test_setup_teardown(test_mcast, nh_setup, nh_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
