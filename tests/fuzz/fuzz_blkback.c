@@ -12,27 +12,10 @@
 
 #include "backends/block/blkq.h"
 #include "tests/fuzz/fuzz_worker.h"
+#include "tests/fuzz/input.h"
 #include "tests/lib/memplat.h"
 
 #define DATA_PAGES 16
-
-struct input {
-	const uint8_t *p;
-	size_t left;
-};
-
-static uint8_t take(struct input *in)
-{
-	return in->left ? (in->left--, *in->p++) : 0;
-}
-
-static void take_bytes(struct input *in, void *dst, size_t n)
-{
-	uint8_t *d = dst;
-
-	while (n--)
-		*d++ = take(in);
-}
 
 static struct gnttab_arena *rings, *data;
 static bool stopped;
@@ -54,22 +37,22 @@ static void fill_slot(struct input *in, struct blkq *q, uint8_t index)
 {
 	uint8_t *slot = ring_slot(&q->ring.r, index);
 	size_t head = blkif_id_offset(q->cfg.abi) + 16;
-	uint8_t n = take(in);
+	uint8_t n = input_u8(in);
 
-	take_bytes(in, slot, head);
+	input_bytes(in, slot, head);
 	slot[0] %= 8;
 	for (size_t at = head; at + 8 <= q->ring.r.slot_size && n--; at += 8) {
-		grant_ref_t ref = data->refs[take(in) % DATA_PAGES];
+		grant_ref_t ref = data->refs[input_u8(in) % DATA_PAGES];
 
 		memcpy(slot + at, &ref, 4);
-		take_bytes(in, slot + at + 4, 2);
+		input_bytes(in, slot + at + 4, 2);
 	}
 }
 
 static void step(struct input *in, struct blkq *q)
 {
 	struct ring_shared *s = q->ring.r.shared;
-	uint8_t op = take(in), a = take(in);
+	uint8_t op = input_u8(in), a = input_u8(in);
 
 	switch (op % 8) {
 	case 0: /* a well-placed request, published */
@@ -84,10 +67,10 @@ static void step(struct input *in, struct blkq *q)
 		if (a & 1)
 			atomic_fetch_add(&s->req_prod, (ring_idx_t)(int8_t)a);
 		else
-			take_bytes(in, s, 16);
+			input_bytes(in, s, 16);
 		break;
 	case 4:
-		take_bytes(in, data->pages + (a % DATA_PAGES) * 4096u, take(in));
+		input_bytes(in, data->pages + (a % DATA_PAGES) * 4096u, input_u8(in));
 		break;
 	case 5:
 		(void)gnttab_end_access(data, a % DATA_PAGES);
@@ -118,7 +101,7 @@ static struct blkdrv *open_ram(bool readonly, bool big_sectors)
 static void run(struct input *in, struct plat *be, struct plat *fe)
 {
 	static const enum blkif_abi abis[] = { BLKIF_ABI_NATIVE, BLKIF_ABI_X86_32 };
-	uint8_t c = take(in);
+	uint8_t c = input_u8(in);
 	struct blkdrv *dev = open_ram(c & 8, c & 16);
 	struct blkq_config cfg = {
 		.plat = be,

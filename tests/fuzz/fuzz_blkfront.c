@@ -7,26 +7,21 @@
  *
  * Checked besides memory errors: every I/O that was taken comes back, once.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "frontends/blkfront.h"
 #include "hv/base/log.h"
+#include "tests/fuzz/back_keys.h"
 #include "tests/lib/memplat.h"
 
-#define BE_DIR	 "/local/domain/1/backend/vbd/2/51712/"
+#define BE_DIR	 "/local/domain/1/backend/vbd/2/51712"
 #define FE_DIR	 "/local/domain/2/device/vbd/51712/"
 #define MAX_IOS	 64
 #define IO_BYTES (128u << 10)
 #define MAX_OPS	 2000
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-struct input {
-	const uint8_t *p;
-	size_t left;
-};
 
 struct fuzz {
 	struct input in;
@@ -39,43 +34,7 @@ struct fuzz {
 	uint8_t *heap, *pool;
 };
 
-static uint8_t byte(struct input *in)
-{
-	if (!in->left)
-		return 0;
-	in->left--;
-	return *in->p++;
-}
-
-static uint32_t word(struct input *in)
-{
-	uint32_t w = byte(in);
-
-	w |= (uint32_t)byte(in) << 8;
-	w |= (uint32_t)byte(in) << 16;
-	return w | (uint32_t)byte(in) << 24;
-}
-
 /* --------------------------------------------------------------- the backend */
-
-static void key(struct fuzz *f, const char *name, const char *value)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), BE_DIR "%s", name);
-	if (value)
-		(void)xenstore_write(f->be, XENSTORE_NO_TX, path, value);
-	else
-		(void)xenstore_rm(f->be, XENSTORE_NO_TX, path);
-}
-
-static void key_number(struct fuzz *f, const char *name, unsigned long long n)
-{
-	char text[24];
-
-	snprintf(text, sizeof(text), "%llu", n);
-	key(f, name, text);
-}
 
 /* One of the keys that a frontend reads: a number, text, or gone. */
 static void op_key(struct fuzz *f)
@@ -98,28 +57,20 @@ static void op_key(struct fuzz *f)
 		"discard-alignment",
 		"online",
 	};
-	const char *name = names[byte(&f->in) % 16];
-	uint8_t kind = byte(&f->in);
-	char text[8] = "";
+	const char *name = names[input_u8(&f->in) % 16];
+	uint8_t kind = input_u8(&f->in);
 
 	if (kind < 64)
-		key_number(f, name, kind);
+		back_number(f->be, BE_DIR, name, kind);
 	else if (kind < 128)
-		key_number(f, name, UINT64_C(1) << (kind - 64));
-	else if (kind < 200)
-		key_number(f, name, word(&f->in));
-	else if (kind < 220)
-		key(f, name, NULL);
-	else {
-		for (unsigned i = 0; i < kind % 7u; i++)
-			text[i] = (char)(byte(&f->in) | 1);
-		key(f, name, text);
-	}
+		back_number(f->be, BE_DIR, name, UINT64_C(1) << (kind - 64));
+	else
+		back_odd_key(f->be, BE_DIR, name, kind, &f->in);
 }
 
 static struct channel *some_channel(struct fuzz *f)
 {
-	struct channel *ch = &f->disk->channels[byte(&f->in) % f->disk->max_channels];
+	struct channel *ch = &f->disk->channels[input_u8(&f->in) % f->disk->max_channels];
 
 	return ch->ring_pages ? ch : NULL;
 }
@@ -128,7 +79,7 @@ static struct channel *some_channel(struct fuzz *f)
 static void op_poke(struct fuzz *f)
 {
 	struct channel *ch = some_channel(f);
-	uint32_t at = word(&f->in), value = word(&f->in);
+	uint32_t at = input_u32(&f->in), value = input_u32(&f->in);
 
 	if (!ch)
 		return;
@@ -140,8 +91,8 @@ static void op_poke(struct fuzz *f)
 static void op_produce(struct fuzz *f)
 {
 	struct channel *ch = some_channel(f);
-	uint8_t by = byte(&f->in);
-	uint32_t n = by == 255 ? word(&f->in) : by;
+	uint8_t by = input_u8(&f->in);
+	uint32_t n = by == 255 ? input_u32(&f->in) : by;
 
 	if (ch)
 		atomic_fetch_add(&ch->ring.r.shared->rsp_prod, n);
@@ -162,8 +113,8 @@ static void put_response(struct channel *ch, uint64_t id, uint8_t op, int16_t st
 static void op_answer(struct fuzz *f)
 {
 	struct channel *ch = some_channel(f);
-	uint8_t how = byte(&f->in);
-	uint32_t id = byte(&f->in);
+	uint8_t how = input_u8(&f->in);
+	uint32_t id = input_u8(&f->in);
 	int16_t status = 0;
 
 	if (!ch || !ch->nr_slots)
@@ -174,9 +125,10 @@ static void op_answer(struct fuzz *f)
 	if (how & 1)
 		status = (int16_t) - (how >> 6);
 	if (how & 16)
-		id ^= word(&f->in);
+		id ^= input_u32(&f->in);
 	put_response(ch, id,
-		     how & 32 ? byte(&f->in) : ch->shadow[id < ch->nr_slots ? id : 0].op,
+		     how & 32 ? input_u8(&f->in)
+			      : ch->shadow[id < ch->nr_slots ? id : 0].op,
 		     status);
 }
 
@@ -184,9 +136,9 @@ static void op_answer(struct fuzz *f)
 
 static void op_submit(struct fuzz *f)
 {
-	struct tandem_queue *q = &f->disk->queues[byte(&f->in) % f->disk->nr_all];
-	uint8_t how = byte(&f->in);
-	uint32_t where = word(&f->in);
+	struct tandem_queue *q = &f->disk->queues[input_u8(&f->in) % f->disk->nr_all];
+	uint8_t how = input_u8(&f->in);
+	uint32_t where = input_u32(&f->in);
 	unsigned i;
 
 	for (i = 0; i < MAX_IOS && f->busy[i]; i++)
@@ -226,8 +178,8 @@ static void take(struct fuzz *f, struct tandem_io **done, int n)
 
 static void op_poll(struct fuzz *f)
 {
-	struct tandem_queue *q = &f->disk->queues[byte(&f->in) % f->disk->nr_all];
-	uint8_t how = byte(&f->in);
+	struct tandem_queue *q = &f->disk->queues[input_u8(&f->in) % f->disk->nr_all];
+	uint8_t how = input_u8(&f->in);
 	struct tandem_io *done[MAX_IOS];
 	unsigned max = 1 + how % MAX_IOS;
 
@@ -256,25 +208,24 @@ static bool op_step(struct fuzz *f)
 
 static void start(struct fuzz *f)
 {
-	const struct tandem_opts opts = { .queues = 1 + byte(&f->in) % 4,
+	const struct tandem_opts opts = { .queues = 1 + input_u8(&f->in) % 4,
 					  .depth = 32,
 					  .max_segments = 20,
 					  .pool_bytes = IO_BYTES,
 					  .poll_us = TANDEM_POLL_NEVER,
-					  .readonly = byte(&f->in) & 1 };
+					  .readonly = input_u8(&f->in) & 1 };
 	struct plat *fe;
 
 	f->hv = memhv_new();
 	(void)memplat_open(f->hv, 1, &f->be);
-	key(f, "online", "1");
-	key(f, "sectors", "8192");
-	key(f, "multi-queue-max-queues", "2");
-	key(f, "feature-max-indirect-segments", "32");
-	key(f, "feature-flush-cache", "1");
-	key(f, "feature-discard", "1");
-	key(f, "state", "1");
-	(void)xenstore_write(f->be, XENSTORE_NO_TX, FE_DIR "backend",
-			     "/local/domain/1/backend/vbd/2/51712");
+	back_key(f->be, BE_DIR, "online", "1");
+	back_key(f->be, BE_DIR, "sectors", "8192");
+	back_key(f->be, BE_DIR, "multi-queue-max-queues", "2");
+	back_key(f->be, BE_DIR, "feature-max-indirect-segments", "32");
+	back_key(f->be, BE_DIR, "feature-flush-cache", "1");
+	back_key(f->be, BE_DIR, "feature-discard", "1");
+	back_key(f->be, BE_DIR, "state", "1");
+	(void)xenstore_write(f->be, XENSTORE_NO_TX, FE_DIR "backend", BE_DIR);
 	(void)xenstore_write(f->be, XENSTORE_NO_TX, FE_DIR "backend-id", "1");
 	(void)xenstore_write(f->be, XENSTORE_NO_TX, FE_DIR "state", "1");
 	(void)memplat_open(f->hv, 2, &fe);
@@ -287,9 +238,9 @@ static void run(struct fuzz *f)
 	bool alive = true;
 
 	for (unsigned n = 0; alive && f->in.left && n < MAX_OPS; n++) {
-		switch (byte(&f->in) % 10) {
+		switch (input_u8(&f->in) % 10) {
 		case 0:
-			key_number(f, "state", byte(&f->in) % 10);
+			back_number(f->be, BE_DIR, "state", input_u8(&f->in) % 10);
 			break;
 		case 1:
 			op_key(f);
@@ -301,7 +252,7 @@ static void run(struct fuzz *f)
 			op_submit(f);
 			break;
 		case 4:
-			tandem_kick(&f->disk->queues[byte(&f->in) % f->disk->nr_all]);
+			tandem_kick(&f->disk->queues[input_u8(&f->in) % f->disk->nr_all]);
 			break;
 		case 5:
 			op_poll(f);
@@ -316,7 +267,7 @@ static void run(struct fuzz *f)
 			op_answer(f);
 			break;
 		case 9: /* InitWait, publish, Connected: the way in */
-			key_number(f, "state", byte(&f->in) & 1 ? 4 : 2);
+			back_number(f->be, BE_DIR, "state", input_u8(&f->in) & 1 ? 4 : 2);
 			alive = op_step(f);
 			break;
 		}

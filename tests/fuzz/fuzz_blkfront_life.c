@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "hv/base/log.h"
+#include "tests/fuzz/input.h"
 #include "tests/lib/frontsim.h"
 #include "tests/lib/rawbackend.h"
 
@@ -29,8 +30,7 @@ struct slot {
 };
 
 struct fuzz {
-	const uint8_t *p;
-	size_t left;
+	struct input in;
 	struct rawbackend be;
 	struct tandem_disk *disk;
 	struct slot slot[IOS];
@@ -40,25 +40,6 @@ struct fuzz {
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
-
-static uint8_t take(struct fuzz *f)
-{
-	return f->left ? (f->left--, *f->p++) : 0;
-}
-
-static void take_bytes(struct fuzz *f, void *dst, size_t n)
-{
-	uint8_t *d = dst;
-
-	while (n--)
-		*d++ = take(f);
-}
-
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 /* ---------------------------------------------------- the backend's moves */
 
@@ -107,7 +88,7 @@ static void write_key(struct fuzz *f)
 		"text",	 "",	 " 1", "4294967295", "18446744073709551616",
 		"99999",
 	};
-	uint8_t key = take(f), value = take(f);
+	uint8_t key = input_u8(&f->in), value = input_u8(&f->in);
 
 	rawbe_write(&f->be, keys[key % 16], values[value % 21]);
 }
@@ -116,8 +97,8 @@ static void write_key(struct fuzz *f)
 static void respond(struct fuzz *f, uint8_t how)
 {
 	struct rawbackend *b = &f->be;
-	unsigned q = b->nr_queues ? take(f) % b->nr_queues : 0;
-	uint32_t back = take(f) % 32u + 1, nr = b->nr_seen;
+	unsigned q = b->nr_queues ? input_u8(&f->in) % b->nr_queues : 0;
+	uint32_t back = input_u8(&f->in) % 32u + 1, nr = b->nr_seen;
 	struct rawbe_seen s = { 0 };
 	int16_t status = BLKIF_RSP_OKAY;
 
@@ -126,11 +107,11 @@ static void respond(struct fuzz *f, uint8_t how)
 	if (nr >= back)
 		s = b->seen[(nr - back) % RAWBE_HISTORY];
 	if (how & 1)
-		take_bytes(f, &s.id, how & 2 ? 8 : 1);
+		input_bytes(&f->in, &s.id, how & 2 ? 8 : 1);
 	if (how & 4)
-		s.op = take(f);
+		s.op = input_u8(&f->in);
 	if (how & 8)
-		take_bytes(f, &status, 2);
+		input_bytes(&f->in, &status, 2);
 	else if (how & 16)
 		status = BLKIF_RSP_ERROR;
 	rawbe_answer(b, q, s.id, s.op, status);
@@ -139,7 +120,7 @@ static void respond(struct fuzz *f, uint8_t how)
 static void scribble(struct fuzz *f)
 {
 	struct rawbackend *b = &f->be;
-	uint8_t a = take(f), n = take(f);
+	uint8_t a = input_u8(&f->in), n = input_u8(&f->in);
 	struct rawbe_queue *q = b->nr_queues ? &b->q[a % b->nr_queues] : NULL;
 	struct ring_shared *s = q ? q->pages : NULL;
 
@@ -150,10 +131,10 @@ static void scribble(struct fuzz *f)
 		atomic_fetch_add(&s->rsp_prod, (ring_idx_t)(int8_t)n);
 		break;
 	case 1:
-		take_bytes(f, s, 16);
+		input_bytes(&f->in, s, 16);
 		break;
 	case 2:
-		take_bytes(f, (uint8_t *)q->pages + n * 16u, 16);
+		input_bytes(&f->in, (uint8_t *)q->pages + n * 16u, 16);
 		break;
 	case 3:
 		evtchn_notify(q->ch);
@@ -165,7 +146,7 @@ static void backend_move(struct fuzz *f)
 {
 	struct rawbackend *b = &f->be;
 	struct blkif_req req;
-	uint8_t op = take(f);
+	uint8_t op = input_u8(&f->in);
 
 	switch (op % 16) {
 	case 0:
@@ -190,7 +171,7 @@ static void backend_move(struct fuzz *f)
 		break;
 	case 8:
 	case 9:
-		respond(f, take(f));
+		respond(f, input_u8(&f->in));
 		break;
 	case 10:
 		scribble(f);
@@ -219,7 +200,7 @@ static void move(void *arg)
 {
 	struct fuzz *f = arg;
 
-	if (f->left)
+	if (f->in.left)
 		backend_move(f);
 }
 
@@ -242,7 +223,7 @@ static void done(struct fuzz *f, struct tandem_io **list, int n)
 
 static void submit(struct fuzz *f, struct tandem_queue *q)
 {
-	uint8_t how = take(f), at = take(f), len = take(f);
+	uint8_t how = input_u8(&f->in), at = input_u8(&f->in), len = input_u8(&f->in);
 	struct slot *s = f->slot;
 
 	while (s < f->slot + IOS && s->flies)
@@ -273,7 +254,7 @@ static void submit(struct fuzz *f, struct tandem_queue *q)
 static void application_move(struct fuzz *f)
 {
 	struct tandem_io *list[IOS];
-	uint8_t op = take(f);
+	uint8_t op = input_u8(&f->in);
 	struct tandem_info info;
 	struct tandem_queue *q;
 
@@ -316,7 +297,7 @@ static void end(struct fuzz *f)
 	struct tandem_info info;
 	unsigned sum = 0;
 
-	f->left = 0;
+	f->in.left = 0;
 	rawbe_write(&f->be, "online", "0");
 	rawbe_state(&f->be, XenbusStateClosed);
 	for (unsigned i = 0; i < 4; i++)
@@ -341,7 +322,7 @@ static void run(struct fuzz *f, const struct tandem_opts *opts)
 		return;
 	f->pool = tandem_alloc(f->disk, MAX_LEN + (32u << 9));
 	must(f->pool);
-	while (f->left)
+	while (f->in.left)
 		application_move(f);
 	end(f);
 	tandem_free(f->disk, f->pool);
@@ -362,10 +343,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	uint8_t a, b;
 
 	memset(&f, 0, sizeof(f));
-	f.p = bytes;
-	f.left = size;
-	a = take(&f);
-	b = take(&f);
+	f.in = (struct input){ bytes, size };
+	a = input_u8(&f.in);
+	b = input_u8(&f.in);
 	const struct tandem_opts opts = {
 		.abi = a & 1 ? XEN_IO_PROTO_ABI_X86_32 : NULL,
 		.queues = 1 + (a >> 1 & 3),

@@ -12,17 +12,12 @@
 #include <string.h>
 
 #include "ringproto/capring.h"
+#include "tests/fuzz/input.h"
 
 #define PAGES 3u
 #define RING  ((PAGES - 1) * CAPRING_PAGE_SIZE)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 /* Takes what is there; false: the reader has ended. */
 static bool drain(struct capring_reader *r, uint8_t *buf)

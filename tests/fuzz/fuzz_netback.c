@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/fuzz/input.h"
 #include "tests/lib/frames.h"
 #include "tests/lib/netqsim.h"
 
@@ -20,31 +21,6 @@
 #define GOOD   3
 #define VLAN   100 /* frame_make()'s */
 #define SETTLE 200 /* rounds, 50 ms each, after which nothing may be left to do */
-
-struct input {
-	const uint8_t *p;
-	size_t left;
-};
-
-static uint8_t take(struct input *in)
-{
-	return in->left ? (in->left--, *in->p++) : 0;
-}
-
-static uint16_t take16(struct input *in)
-{
-	uint8_t a = take(in);
-
-	return (uint16_t)(a | take(in) << 8);
-}
-
-static void take_bytes(struct input *in, void *dst, size_t n)
-{
-	uint8_t *d = dst;
-
-	while (n--)
-		*d++ = take(in);
-}
 
 static struct netqsim bad, good;
 
@@ -88,7 +64,7 @@ static void one_round(void)
 
 static grant_ref_t take_gref(struct input *in)
 {
-	uint8_t a = take(in);
+	uint8_t a = input_u8(in);
 
 	return a < 250 ? bad.data->refs[a % NETQSIM_PAGES] : a * 0x01010101u;
 }
@@ -104,14 +80,14 @@ static void tx_slot(struct input *in, bool tame)
 {
 	struct netif_tx_request req = { .gref = take_gref(in) };
 
-	req.flags = take(in) & 15;
-	req.size = take16(in);
+	req.flags = input_u8(in) & 15;
+	req.size = input_u16(in);
 	req.id = req.size;
 	if (tame) {
 		req.size %= 4097;
 		req.offset = (uint16_t)(4096 - req.size);
 	} else {
-		req.offset = take16(in);
+		req.offset = input_u16(in);
 	}
 	publish(&bad.tx.r.shared->req_prod, &bad.tx.r, &req, sizeof(req));
 }
@@ -120,7 +96,7 @@ static void tx_extra(struct input *in)
 {
 	struct netif_extra_info x;
 
-	take_bytes(in, &x, sizeof(x));
+	input_bytes(in, &x, sizeof(x));
 	x.type %= 7;
 	if (x.type == XEN_NETIF_EXTRA_TYPE_GSO)
 		x.u.gso.type %= 3;
@@ -150,7 +126,7 @@ static void put_frame(const uint8_t *frame, struct netif_pkt *p, uint32_t size)
 static void tx_frame(struct input *in)
 {
 	static uint8_t frame[FRAMES_MAX];
-	uint8_t a = take(in), b = take(in), c = take(in);
+	uint8_t a = input_u8(in), b = input_u8(in), c = input_u8(in);
 	struct frame_spec s = { .tags = a & 3 ? 0 : 1 + (a >> 2 & 1),
 				.v6 = a & 8,
 				.proto = a & 16 ? 17 : 6,
@@ -159,7 +135,7 @@ static void tx_frame(struct input *in)
 				.tcp_flags = b,
 				.blank = a & (64 | 128),
 				.pad = c & 3,
-				.payload = take(in) * (a & 128 ? 60u : 1u) };
+				.payload = input_u8(in) * (a & 128 ? 60u : 1u) };
 	struct frame f = frame_make(frame, &s);
 	struct netif_pkt p = { .meta = { .csum_blank = s.blank,
 					 .data_validated = s.blank },
@@ -168,19 +144,20 @@ static void tx_frame(struct input *in)
 	if (a & 128) {
 		p.meta.gso_type = s.v6 ^ (c >> 7) ? XEN_NETIF_GSO_TYPE_TCPV6
 						  : XEN_NETIF_GSO_TYPE_TCPV4;
-		p.meta.gso_size = (uint16_t)(1 + (take(in) << (c >> 4 & 3)));
+		p.meta.gso_size = (uint16_t)(1 + (input_u8(in) << (c >> 4 & 3)));
 	}
 	if (c & 4)
-		frame[take(in) % f.len] = take(in);
-	put_frame(frame, &p, c & 8 ? 1u + take(in) : NETIF_PAGE_SIZE);
+		frame[input_u8(in) % f.len] = input_u8(in);
+	put_frame(frame, &p, c & 8 ? 1u + input_u8(in) : NETIF_PAGE_SIZE);
 }
 
 static void rx_slot(struct input *in)
 {
-	uint8_t n = take(in) % 20;
+	uint8_t n = input_u8(in) % 20;
 
 	do {
-		struct netif_rx_request req = { .id = take(in), .gref = take_gref(in) };
+		struct netif_rx_request req = { .id = input_u8(in),
+						.gref = take_gref(in) };
 
 		publish(&bad.rx.r.shared->req_prod, &bad.rx.r, &req, sizeof(req));
 	} while (n--);
@@ -189,7 +166,7 @@ static void rx_slot(struct input *in)
 static void feed(struct input *in)
 {
 	static uint8_t frame[FRAMES_MAX];
-	uint8_t a = take(in);
+	uint8_t a = input_u8(in);
 	const struct netdrv_caps *g = &bad.q->cfg.guest;
 	struct netif_meta m = { .data_validated = a & 1, .hash_type = a & 3 };
 
@@ -203,7 +180,7 @@ static void feed(struct input *in)
 		m.gso_size = 1448;
 		m.csum_blank = true;
 	}
-	if (!netqsim_feed(&bad, &m, take16(in)) || !(a & 16))
+	if (!netqsim_feed(&bad, &m, input_u16(in)) || !(a & 16))
 		return;
 	frame_make(frame, &(struct frame_spec){ .tags = bad.dev != &bad.port && a & 128,
 						.v6 = a & 32,
@@ -214,7 +191,7 @@ static void feed(struct input *in)
 /* What the control ring sets: hashes that are asked for, pages that stay. */
 static void new_hash(struct input *in)
 {
-	uint8_t a = take(in);
+	uint8_t a = input_u8(in);
 	struct nethash h;
 
 	nethash_init(&h);
@@ -254,20 +231,20 @@ static void new_grefs(uint16_t pages)
 
 static void move(struct input *in)
 {
-	uint8_t a = take(in);
+	uint8_t a = input_u8(in);
 	struct ring_shared *s = a & 1 ? bad.tx.r.shared : bad.rx.r.shared;
 
 	if (a & 2)
-		atomic_fetch_add(&s->req_prod, (ring_idx_t)(int8_t)take(in));
+		atomic_fetch_add(&s->req_prod, (ring_idx_t)(int8_t)input_u8(in));
 	else
-		take_bytes(in, s, 16);
+		input_bytes(in, s, 16);
 }
 
 static void step(struct input *in)
 {
 	uint8_t a;
 
-	switch (take(in) % 16) {
+	switch (input_u8(in) % 16) {
 	case 0:
 	case 1:
 		tx_slot(in, true);
@@ -292,18 +269,19 @@ static void step(struct input *in)
 		move(in);
 		break;
 	case 9:
-		a = take(in);
-		take_bytes(in, bad.data->pages + (a % NETQSIM_PAGES) * 4096u, take(in));
+		a = input_u8(in);
+		input_bytes(in, bad.data->pages + (a % NETQSIM_PAGES) * 4096u,
+			    input_u8(in));
 		break;
 	case 10:
-		a = take(in);
+		a = input_u8(in);
 		if (a & 128)
 			(void)gnttab_grant(bad.data, a % NETQSIM_PAGES);
 		else
 			(void)gnttab_end_access(bad.data, a % NETQSIM_PAGES);
 		break;
 	case 11:
-		a = take(in);
+		a = input_u8(in);
 		bad.room = a % (NETDRV_BATCH + 1);
 		netq_set_throttle(bad.q, a & 128 ? NULL : bad.throttle);
 		break;
@@ -311,7 +289,7 @@ static void step(struct input *in)
 		new_hash(in);
 		break;
 	case 13:
-		new_grefs(take16(in));
+		new_grefs(input_u16(in));
 		break;
 	default:
 		one_round();
@@ -323,7 +301,7 @@ static void step(struct input *in)
 
 static void run(struct input *in, struct memhv *hv, struct plat *be)
 {
-	uint8_t a = take(in), b = take(in), c = take(in);
+	uint8_t a = input_u8(in), b = input_u8(in), c = input_u8(in);
 	const struct netqsim_config honest = { .echo = true };
 	const struct netqsim_config hostile = {
 		.send = { .csum = a & 1, .csum6 = a & 1, .tso4 = a & 2, .tso6 = a & 4 },

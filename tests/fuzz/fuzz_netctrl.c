@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "backends/net/netctrl.h"
+#include "tests/fuzz/input.h"
 #include "tests/lib/memplat.h"
 
 #define BACK   1
@@ -16,11 +17,6 @@
 #define PAGES  24u
 #define RO     4u
 #define ROUNDS 64
-
-struct input {
-	const uint8_t *p;
-	size_t left;
-};
 
 struct fuzz {
 	struct memhv *hv;
@@ -36,29 +32,6 @@ struct fuzz {
 	struct input in;
 };
 
-static uint8_t next(struct input *in)
-{
-	if (!in->left)
-		return 0;
-	in->left--;
-	return *in->p++;
-}
-
-static uint32_t next32(struct input *in)
-{
-	uint32_t v = next(in);
-
-	v |= (uint32_t)next(in) << 8;
-	v |= (uint32_t)next(in) << 16;
-	return v | (uint32_t)next(in) << 24;
-}
-
-static void check(bool ok)
-{
-	if (!ok)
-		abort();
-}
-
 /* ---------------------------------------------------------- the ring's owner */
 
 /* A packet of the input's bytes goes to a queue that there is. */
@@ -69,11 +42,11 @@ static void hash_changed(void *arg, const struct nethash *h)
 	size_t len = z->in.left < 128 ? z->in.left : 128;
 	uint32_t queue;
 
-	check(h->mapping_size <= NETHASH_MAPPING_MAX);
+	must(h->mapping_size <= NETHASH_MAPPING_MAX);
 	for (uint32_t i = 0; i < NETHASH_MAPPING_MAX; i++)
-		check(h->mapping[i] < z->nr_queues);
+		must(h->mapping[i] < z->nr_queues);
 	if (nethash_steer(h, z->in.p, len, z->nr_queues, &queue, &m))
-		check(queue < z->nr_queues && m.hash_alg);
+		must(queue < z->nr_queues && m.hash_alg);
 }
 
 static void check_gref(struct fuzz *z, const struct gnttab_arena *a)
@@ -81,8 +54,8 @@ static void check_gref(struct fuzz *z, const struct gnttab_arena *a)
 	for (uint32_t i = 0; i < a->nr_pages; i++) {
 		const uint8_t *p = netgref_find(z->grefs, a->refs[i], false);
 
-		check(!p || p == a->pages + (size_t)i * PLAT_PAGE_SIZE);
-		check(!a->readonly || !netgref_find(z->grefs, a->refs[i], true));
+		must(!p || p == a->pages + (size_t)i * PLAT_PAGE_SIZE);
+		must(!a->readonly || !netgref_find(z->grefs, a->refs[i], true));
 	}
 }
 
@@ -92,7 +65,7 @@ static void grefs_changed(void *arg, const struct netgref *t)
 
 	check_gref(z, z->pages); /* of the old table: all of it is still good */
 	z->grefs = t;
-	check(!t || (t->nr && t->nr <= PAGES + RO + 1));
+	must(!t || (t->nr && t->nr <= PAGES + RO + 1));
 	check_gref(z, z->pages);
 	check_gref(z, z->ro);
 }
@@ -101,7 +74,7 @@ static void broken(void *arg, int err)
 {
 	struct fuzz *z = arg;
 
-	check(err < 0);
+	must(err < 0);
 	netctrl_free(z->ctrl);
 	z->ctrl = NULL;
 }
@@ -113,25 +86,25 @@ static const struct netctrl_client client = { hash_changed, grefs_changed, broke
 /* A reference that there is, mostly. */
 static grant_ref_t pick_ref(struct fuzz *z)
 {
-	uint8_t n = next(&z->in);
+	uint8_t n = input_u8(&z->in);
 
 	if (n < PAGES)
 		return z->pages->refs[n];
 	if (n < PAGES + RO)
 		return z->ro->refs[n - PAGES];
-	return n == 255 ? next32(&z->in) : z->ring->refs[0];
+	return n == 255 ? input_u32(&z->in) : z->ring->refs[0];
 }
 
 /* A number that is small, or near a bound, or anything. */
 static uint32_t pick_number(struct fuzz *z)
 {
-	uint8_t n = next(&z->in);
+	uint8_t n = input_u8(&z->in);
 
 	if (n < 130)
 		return n;
 	if (n < 140)
 		return 508u + n - 130;
-	return n < 200 ? n - 200u : next32(&z->in);
+	return n < 200 ? n - 200u : input_u32(&z->in);
 }
 
 static void *slot(struct fuzz *z, ring_idx_t i)
@@ -145,10 +118,10 @@ static void put_request(struct fuzz *z)
 	struct xen_netif_ctrl_request req = { 0 };
 	bool list;
 
-	req.id = next(&z->in);
-	req.type = next(&z->in) % 13;
+	req.id = input_u8(&z->in);
+	req.type = input_u8(&z->in) % 13;
 	list = req.type >= XEN_NETIF_CTRL_TYPE_ADD_GREF_MAPPING;
-	req.data[0] = list ? next(&z->in) % 5 : 0;
+	req.data[0] = list ? input_u8(&z->in) % 5 : 0;
 	if (req.type == XEN_NETIF_CTRL_TYPE_SET_HASH_KEY ||
 	    req.type == XEN_NETIF_CTRL_TYPE_SET_HASH_MAPPING)
 		req.data[0] = pick_ref(z);
@@ -164,17 +137,18 @@ static void put_request(struct fuzz *z)
 /* Bytes into a page; or a list of references. */
 static void write_page(struct fuzz *z)
 {
-	uint8_t *page = z->pages->pages + next(&z->in) % PAGES * (size_t)PLAT_PAGE_SIZE;
-	uint8_t n = next(&z->in);
-	uint32_t at = next(&z->in) * 4u;
+	uint8_t *page =
+		z->pages->pages + input_u8(&z->in) % PAGES * (size_t)PLAT_PAGE_SIZE;
+	uint8_t n = input_u8(&z->in);
+	uint32_t at = input_u8(&z->in) * 4u;
 
 	for (; n & 0x80 && n-- > 0x80 && z->in.left; at += 8) {
-		struct xen_netif_gref g = { pick_ref(z), next(&z->in) & 3, 0 };
+		struct xen_netif_gref g = { pick_ref(z), input_u8(&z->in) & 3, 0 };
 
 		memcpy(page + at, &g, sizeof(g));
 	}
 	for (; n && n < 0x80 && z->in.left; n--)
-		page[at++] = next(&z->in);
+		page[at++] = input_u8(&z->in);
 }
 
 static void one_round(struct fuzz *z)
@@ -182,16 +156,16 @@ static void one_round(struct fuzz *z)
 	ring_idx_t at = atomic_load(&z->shared->rsp_prod), end;
 	struct xen_netif_ctrl_response rsp;
 
-	if (next(&z->in) & 1)
+	if (input_u8(&z->in) & 1)
 		atomic_store(&z->shared->req_prod, z->prod);
 	evtchn_notify(z->ch);
 	(void)evloop_once(z->loop, 0);
 	end = atomic_load(&z->shared->rsp_prod);
 	/* an event's turn and that of what was left */
-	check(end - at <= 2 * NETCTRL_TURN);
+	must(end - at <= 2 * NETCTRL_TURN);
 	for (; at != end; at++) {
 		memcpy(&rsp, slot(z, at), sizeof(rsp));
-		check(rsp.status <= XEN_NETIF_CTRL_STATUS_BUFFER_OVERFLOW);
+		must(rsp.status <= XEN_NETIF_CTRL_STATUS_BUFFER_OVERFLOW);
 	}
 }
 
@@ -199,7 +173,7 @@ static void step(struct fuzz *z)
 {
 	uint32_t at;
 
-	switch (next(&z->in) % 9) {
+	switch (input_u8(&z->in) % 9) {
 	case 0:
 	case 1:
 	case 2:
@@ -209,16 +183,16 @@ static void step(struct fuzz *z)
 		write_page(z);
 		break;
 	case 4: /* bytes of the ring, but for what one_round() looks at */
-		at = next32(&z->in) % PLAT_PAGE_SIZE;
+		at = input_u32(&z->in) % PLAT_PAGE_SIZE;
 		if (at / 4 != offsetof(struct ring_shared, rsp_prod) / 4)
-			z->ring->pages[at] = next(&z->in);
+			z->ring->pages[at] = input_u8(&z->in);
 		break;
 	case 5: /* a producer near the truth */
 		atomic_store(&z->shared->req_prod,
-			     atomic_load(&z->shared->rsp_prod) + next(&z->in) - 4u);
+			     atomic_load(&z->shared->rsp_prod) + input_u8(&z->in) - 4u);
 		break;
 	case 6:
-		memhv_fail_map(z->hv, next(&z->in) % 8);
+		memhv_fail_map(z->hv, input_u8(&z->in) % 8);
 		break;
 	default:
 		one_round(z);
@@ -229,24 +203,24 @@ static void step(struct fuzz *z)
 
 static void fuzz_start(struct fuzz *z)
 {
-	z->nr_queues = 1 + next(&z->in) % 8;
+	z->nr_queues = 1 + input_u8(&z->in) % 8;
 	z->hv = memhv_new();
 	z->loop = evloop_new();
-	check(z->hv && z->loop && !memplat_open(z->hv, BACK, &z->back) &&
-	      !memplat_open(z->hv, FRONT, &z->front) &&
-	      !gnttab_arena_new(z->front, BACK, 1, false, &z->ring) &&
-	      !gnttab_arena_new(z->front, BACK, PAGES, false, &z->pages) &&
-	      !gnttab_arena_new(z->front, BACK, RO, true, &z->ro) &&
-	      !evtchn_alloc_unbound(z->front, BACK, &z->ch));
+	must(z->hv && z->loop && !memplat_open(z->hv, BACK, &z->back) &&
+	     !memplat_open(z->hv, FRONT, &z->front) &&
+	     !gnttab_arena_new(z->front, BACK, 1, false, &z->ring) &&
+	     !gnttab_arena_new(z->front, BACK, PAGES, false, &z->pages) &&
+	     !gnttab_arena_new(z->front, BACK, RO, true, &z->ro) &&
+	     !evtchn_alloc_unbound(z->front, BACK, &z->ch));
 	z->shared = (struct ring_shared *)z->ring->pages;
-	check(!netctrl_new(z->back, z->loop, FRONT, z->ring->refs[0], z->ch->port,
-			   z->nr_queues, &client, z, &z->ctrl));
+	must(!netctrl_new(z->back, z->loop, FRONT, z->ring->refs[0], z->ch->port,
+			  z->nr_queues, &client, z, &z->ctrl));
 }
 
 static void fuzz_end(struct fuzz *z)
 {
 	netctrl_free(z->ctrl);
-	check(!memhv_mapped(z->hv));
+	must(!memhv_mapped(z->hv));
 	evtchn_close(z->ch);
 	gnttab_arena_free(z->ring);
 	gnttab_arena_free(z->pages);

@@ -8,12 +8,11 @@
  * Checked besides memory errors: each page is at one place, and what is lent to
  * the caller lies in the pages of that direction.
  */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "frontends/net/netfront.h"
 #include "hv/base/log.h"
+#include "tests/fuzz/back_keys.h"
 #include "tests/lib/memplat.h"
 
 #define BE_DIR	 "/local/domain/1/backend/vif/2/0"
@@ -22,11 +21,6 @@
 #define MAX_OPS	 2000
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-struct input {
-	const uint8_t *p;
-	size_t left;
-};
 
 struct fuzz {
 	struct input in;
@@ -38,49 +32,7 @@ struct fuzz {
 	unsigned nr_room, nr_got;
 };
 
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
-
-static uint8_t byte(struct input *in)
-{
-	if (!in->left)
-		return 0;
-	in->left--;
-	return *in->p++;
-}
-
-static uint32_t word(struct input *in)
-{
-	uint32_t w = byte(in);
-
-	w |= (uint32_t)byte(in) << 8;
-	w |= (uint32_t)byte(in) << 16;
-	return w | (uint32_t)byte(in) << 24;
-}
-
 /* --------------------------------------------------------------- the backend */
-
-static void key(struct fuzz *f, const char *name, const char *value)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), BE_DIR "/%s", name);
-	if (value)
-		(void)xenstore_write(f->be, XENSTORE_NO_TX, path, value);
-	else
-		(void)xenstore_rm(f->be, XENSTORE_NO_TX, path);
-}
-
-static void key_number(struct fuzz *f, const char *name, unsigned long long n)
-{
-	char text[24];
-
-	snprintf(text, sizeof(text), "%llu", n);
-	key(f, name, text);
-}
 
 /* One of the keys that a frontend reads: a number, text, or gone. */
 static void op_key(struct fuzz *f)
@@ -100,35 +52,27 @@ static void op_key(struct fuzz *f)
 		"carrier",
 		"online",
 	};
-	const char *name = names[byte(&f->in) % (sizeof(names) / sizeof(names[0]))];
-	uint8_t kind = byte(&f->in);
-	char text[8] = "";
+	const char *name = names[input_u8(&f->in) % (sizeof(names) / sizeof(names[0]))];
+	uint8_t kind = input_u8(&f->in);
 
 	if (kind < 128)
-		key_number(f, name, kind & 1);
+		back_number(f->be, BE_DIR, name, kind & 1);
 	else if (kind < 160)
-		key_number(f, name, UINT64_C(1) << (kind - 128));
-	else if (kind < 200)
-		key_number(f, name, word(&f->in));
-	else if (kind < 220)
-		key(f, name, NULL);
-	else {
-		for (unsigned i = 0; i < kind % 7u; i++)
-			text[i] = (char)(byte(&f->in) | 1);
-		key(f, name, text);
-	}
+		back_number(f->be, BE_DIR, name, UINT64_C(1) << (kind - 128));
+	else
+		back_odd_key(f->be, BE_DIR, name, kind, &f->in);
 }
 
 static struct tandem_net_queue *some_queue(struct fuzz *f)
 {
-	return &f->net->queues[byte(&f->in) % f->net->nr_queues];
+	return &f->net->queues[input_u8(&f->in) % f->net->nr_queues];
 }
 
 /* Four bytes anywhere in the shared pages. */
 static void op_poke(struct fuzz *f)
 {
 	struct gnttab_arena *a = f->net->ring_pages;
-	uint32_t at = word(&f->in), value = word(&f->in);
+	uint32_t at = input_u32(&f->in), value = input_u32(&f->in);
 
 	if (!a)
 		return;
@@ -149,8 +93,8 @@ static void put(struct ring_front *r, const void *rsp, size_t len, unsigned by)
 static void op_tx_answer(struct fuzz *f)
 {
 	struct tandem_net_queue *q = some_queue(f);
-	uint8_t how = byte(&f->in);
-	struct netif_tx_response rsp = { .id = byte(&f->in) };
+	uint8_t how = input_u8(&f->in);
+	struct netif_tx_response rsp = { .id = input_u8(&f->in) };
 
 	if (!q->tx.ch)
 		return;
@@ -159,15 +103,15 @@ static void op_tx_answer(struct fuzz *f)
 	if (how & 1)
 		rsp.status = (int16_t)(how & 2 ? -(how >> 6) : (how >> 6));
 	if (how & 4)
-		rsp.id ^= (uint16_t)word(&f->in);
-	put(&q->tx.ring, &rsp, sizeof(rsp), how & 32 ? word(&f->in) : 1);
+		rsp.id ^= (uint16_t)input_u32(&f->in);
+	put(&q->tx.ring, &rsp, sizeof(rsp), how & 32 ? input_u32(&f->in) : 1);
 }
 
 static void op_rx_answer(struct fuzz *f)
 {
 	struct tandem_net_queue *q = some_queue(f);
-	uint8_t how = byte(&f->in);
-	uint32_t w = word(&f->in);
+	uint8_t how = input_u8(&f->in);
+	uint32_t w = input_u32(&f->in);
 	struct netif_rx_response rsp = {
 		.flags = how & 15,
 		.status = (int16_t)(how & 64 ? w : w % 2048),
@@ -179,11 +123,11 @@ static void op_rx_answer(struct fuzz *f)
 		return;
 	rsp.id = atomic_load(&q->rx.ring.r.shared->rsp_prod) % 256;
 	if (how & 32)
-		rsp.id ^= (uint16_t)byte(&f->in);
+		rsp.id ^= (uint16_t)input_u8(&f->in);
 	put(&q->rx.ring, &rsp, sizeof(rsp), 1);
 	if (!(rsp.flags & NETRXF_extra_info))
 		return;
-	w = word(&f->in);
+	w = input_u32(&f->in);
 	memcpy(&x.u, &w, sizeof(w));
 	x.flags = how >> 7;
 	put(&q->rx.ring, &x, sizeof(x), 1);
@@ -192,8 +136,9 @@ static void op_rx_answer(struct fuzz *f)
 static void op_ctrl_answer(struct fuzz *f)
 {
 	struct net_ctrl *c = &f->net->ctrl;
-	uint8_t how = byte(&f->in);
-	struct xen_netif_ctrl_response rsp = { .data = how & 1 ? word(&f->in) : how };
+	uint8_t how = input_u8(&f->in);
+	struct xen_netif_ctrl_response rsp = { .data = how & 1 ? input_u32(&f->in)
+							       : how };
 
 	if (!c->ch)
 		return;
@@ -202,7 +147,7 @@ static void op_ctrl_answer(struct fuzz *f)
 	if (how & 2)
 		rsp.status = how >> 6;
 	if (how & 4 && how & 8)
-		rsp.id ^= byte(&f->in);
+		rsp.id ^= input_u8(&f->in);
 	put(&c->ring, &rsp, sizeof(rsp), 1);
 }
 
@@ -233,8 +178,8 @@ static void check_iovs(const struct tandem_net_pkt *p, const struct gnttab_arena
 static void op_room(struct fuzz *f)
 {
 	struct tandem_net_queue *q = some_queue(f);
-	uint8_t n = byte(&f->in) % 8;
-	uint32_t bytes = word(&f->in);
+	uint8_t n = input_u8(&f->in) % 8;
+	uint32_t bytes = input_u32(&f->in);
 
 	bytes = bytes & 0x80000000u ? bytes % 70000 : bytes % 3000;
 	if (n > MAX_HELD - f->nr_room)
@@ -251,14 +196,14 @@ static void op_room(struct fuzz *f)
 static void op_commit(struct fuzz *f)
 {
 	struct tandem_net_queue *q = some_queue(f);
-	uint8_t n = byte(&f->in) % 8, how = byte(&f->in);
+	uint8_t n = input_u8(&f->in) % 8, how = input_u8(&f->in);
 
 	if (n > f->nr_room)
 		n = (uint8_t)f->nr_room;
 	for (unsigned i = 0; i < n; i++) {
 		struct tandem_net_pkt *p = &f->room[f->nr_room - 1 - i];
 
-		p->len = how & 1 ? word(&f->in) : 14u + how;
+		p->len = how & 1 ? input_u32(&f->in) : 14u + how;
 		p->csum_blank = how & 2;
 		p->gso_type = how & 4 ? how >> 6 : 0;
 		p->gso_size = how & 8 ? 1000 : 0;
@@ -272,7 +217,7 @@ static void op_commit(struct fuzz *f)
 static void op_recv(struct fuzz *f)
 {
 	struct tandem_net_queue *q = some_queue(f);
-	unsigned n = byte(&f->in) % 32;
+	unsigned n = input_u8(&f->in) % 32;
 
 	if (n > MAX_HELD - f->nr_got)
 		n = MAX_HELD - f->nr_got;
@@ -287,7 +232,7 @@ static void op_recv(struct fuzz *f)
 
 static void op_done(struct fuzz *f)
 {
-	for (unsigned n = byte(&f->in) % 32; n && f->nr_got; n--) {
+	for (unsigned n = input_u8(&f->in) % 32; n && f->nr_got; n--) {
 		f->nr_got--;
 		tandem_net_done(f->got_of[f->nr_got], &f->got[f->nr_got], 1);
 	}
@@ -296,7 +241,7 @@ static void op_done(struct fuzz *f)
 static void op_wait(struct fuzz *f)
 {
 	struct tandem_net_queue *q = some_queue(f);
-	uint8_t how = byte(&f->in);
+	uint8_t how = input_u8(&f->in);
 	const uint8_t addr[6] = { 1, 0, 0, 0, 0, how & 3 };
 
 	if (how & 16)
@@ -340,27 +285,27 @@ static void check_pages(const struct net_pages *p)
 
 static void start(struct fuzz *f)
 {
-	uint8_t how = byte(&f->in);
-	const struct tandem_net_opts opts = { .queues = 1 + byte(&f->in) % 4,
+	uint8_t how = input_u8(&f->in);
+	const struct tandem_net_opts opts = { .queues = 1 + input_u8(&f->in) % 4,
 					      .hash = how & 1,
 					      .mcast_control = how & 2,
 					      .no_split = how & 4,
-					      .tx_off = byte(&f->in) & 31u,
-					      .rx_off = byte(&f->in) & 31u,
+					      .tx_off = input_u8(&f->in) & 31u,
+					      .rx_off = input_u8(&f->in) & 31u,
 					      .poll_us = TANDEM_NET_POLL_NEVER };
 	struct plat *fe;
 
 	f->hv = memhv_new();
 	(void)memplat_open(f->hv, 1, &f->be);
-	key(f, "online", "1");
-	key(f, "feature-rx-copy", "1");
-	key(f, "feature-sg", "1");
-	key(f, "feature-gso-tcpv4", "1");
-	key(f, "feature-split-event-channels", "1");
-	key(f, "feature-ctrl-ring", "1");
-	key(f, "feature-multicast-control", "1");
-	key(f, "multi-queue-max-queues", "2");
-	key(f, "state", "1");
+	back_key(f->be, BE_DIR, "online", "1");
+	back_key(f->be, BE_DIR, "feature-rx-copy", "1");
+	back_key(f->be, BE_DIR, "feature-sg", "1");
+	back_key(f->be, BE_DIR, "feature-gso-tcpv4", "1");
+	back_key(f->be, BE_DIR, "feature-split-event-channels", "1");
+	back_key(f->be, BE_DIR, "feature-ctrl-ring", "1");
+	back_key(f->be, BE_DIR, "feature-multicast-control", "1");
+	back_key(f->be, BE_DIR, "multi-queue-max-queues", "2");
+	back_key(f->be, BE_DIR, "state", "1");
 	(void)xenstore_write(f->be, XENSTORE_NO_TX, FE_DIR "/backend", BE_DIR);
 	(void)xenstore_write(f->be, XENSTORE_NO_TX, FE_DIR "/backend-id", "1");
 	(void)xenstore_write(f->be, XENSTORE_NO_TX, FE_DIR "/state", "1");
@@ -375,16 +320,16 @@ static bool one_op(struct fuzz *f)
 		op_key,	 op_poke,   op_tx_answer, op_rx_answer, op_ctrl_answer,
 		op_room, op_commit, op_recv,	  op_done,	op_wait,
 	};
-	uint8_t op = byte(&f->in) % 13;
+	uint8_t op = input_u8(&f->in) % 13;
 
 	switch (op) {
 	case 10:
-		key_number(f, "state", byte(&f->in) % 10);
+		back_number(f->be, BE_DIR, "state", input_u8(&f->in) % 10);
 		return true;
 	case 11:
 		return op_step(f);
 	case 12: /* InitWait, publish, Connected: the way in */
-		key_number(f, "state", byte(&f->in) & 1 ? 4 : 2);
+		back_number(f->be, BE_DIR, "state", input_u8(&f->in) & 1 ? 4 : 2);
 		return op_step(f);
 	default:
 		ops[op](f);

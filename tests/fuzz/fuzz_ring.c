@@ -9,42 +9,15 @@
 #include <stdlib.h>
 
 #include "ringproto/blkif.h"
-
-struct input {
-	const uint8_t *p;
-	size_t left;
-};
-
-static uint8_t next(struct input *in)
-{
-	if (!in->left)
-		return 0;
-	in->left--;
-	return *in->p++;
-}
-
-static uint32_t next32(struct input *in)
-{
-	uint32_t v = next(in);
-
-	v |= (uint32_t)next(in) << 8;
-	v |= (uint32_t)next(in) << 16;
-	return v | (uint32_t)next(in) << 24;
-}
-
-static void check(bool ok)
-{
-	if (!ok)
-		abort();
-}
+#include "tests/fuzz/input.h"
 
 static void write_page(struct input *in, uint8_t *page)
 {
-	uint32_t at = next32(in) % RING_PAGE_SIZE;
-	uint8_t n = next(in);
+	uint32_t at = input_u32(in) % RING_PAGE_SIZE;
+	uint8_t n = input_u8(in);
 
 	while (n-- && in->left && at < RING_PAGE_SIZE)
-		page[at++] = next(in);
+		page[at++] = input_u8(in);
 }
 
 static void run_back(struct input *in, uint8_t *page, enum blkif_abi abi)
@@ -57,26 +30,27 @@ static void run_back(struct input *in, uint8_t *page, enum blkif_abi abi)
 	if (ring_back_init(&b, page, RING_PAGE_SIZE, blkif_slot_size(abi)) < 0)
 		return;
 	while (in->left) {
-		switch (next(in) % 5) {
+		switch (input_u8(in) % 5) {
 		case 0:
 			write_page(in, page);
 			break;
 		case 1: /* a producer near the truth */
-			atomic_store(&b.r.shared->req_prod, b.req_cons + next(in) - 64u);
+			atomic_store(&b.r.shared->req_prod,
+				     b.req_cons + input_u8(in) - 64u);
 			break;
 		case 2:
-			n = next(in) & 1 ? ring_back_arm(&b) : ring_back_avail(&b);
-			check(n == -EPROTO || (n >= 0 && (uint32_t)n <= b.r.mask + 1));
-			check(!was_broken || n == -EPROTO);
+			n = input_u8(in) & 1 ? ring_back_arm(&b) : ring_back_avail(&b);
+			must(n == -EPROTO || (n >= 0 && (uint32_t)n <= b.r.mask + 1));
+			must(!was_broken || n == -EPROTO);
 			was_broken = n < 0;
 			for (; n > 0; n--, owed++)
 				blkif_copy_request(&b, abi, &req);
-			check(owed <= b.r.mask + 1);
+			must(owed <= b.r.mask + 1);
 			break;
 		case 3:
 			if (!owed)
 				break;
-			blkif_put_response(&b, abi, next32(in), next(in), -1);
+			blkif_put_response(&b, abi, input_u32(in), input_u8(in), -1);
 			owed--;
 			break;
 		default:
@@ -94,28 +68,29 @@ static void run_front(struct input *in, uint8_t *page, enum blkif_abi abi)
 
 	ring_front_init(&f, page, RING_PAGE_SIZE, blkif_slot_size(abi));
 	while (in->left) {
-		switch (next(in) % 5) {
+		switch (input_u8(in) % 5) {
 		case 0:
 			write_page(in, page);
 			break;
 		case 1:
-			atomic_store(&f.r.shared->rsp_prod, f.rsp_cons + next(in) - 64u);
+			atomic_store(&f.r.shared->rsp_prod,
+				     f.rsp_cons + input_u8(in) - 64u);
 			break;
 		case 2:
-			n = next(in) & 1 ? ring_front_arm(&f) : ring_front_avail(&f);
-			check(n == -EPROTO || n >= 0);
-			check(n < 0 || (uint32_t)n <= f.req_prod_pub - f.rsp_cons);
-			check(!was_broken || n == -EPROTO);
+			n = input_u8(in) & 1 ? ring_front_arm(&f) : ring_front_avail(&f);
+			must(n == -EPROTO || n >= 0);
+			must(n < 0 || (uint32_t)n <= f.req_prod_pub - f.rsp_cons);
+			must(!was_broken || n == -EPROTO);
 			was_broken = n < 0;
 			for (; n > 0; n--)
 				blkif_copy_response(&f, &rsp);
 			break;
 		case 3:
-			check(ring_front_free(&f) <= f.r.mask + 1);
+			must(ring_front_free(&f) <= f.r.mask + 1);
 			if (!ring_front_free(&f))
 				break;
-			req.operation = next(in);
-			req.nr_segments = next(in);
+			req.operation = input_u8(in);
+			req.nr_segments = input_u8(in);
 			blkif_put_request(&f, abi, &req);
 			break;
 		default:
@@ -128,7 +103,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input in = { data, size };
-	uint8_t how = next(&in);
+	uint8_t how = input_u8(&in);
 	enum blkif_abi abi = how & 1 ? BLKIF_ABI_X86_32 : BLKIF_ABI_X86_64;
 	uint8_t *page = aligned_alloc(64, RING_PAGE_SIZE);
 
