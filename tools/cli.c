@@ -136,7 +136,7 @@ const char *cli_strerror(int err)
 	return err == -ENOTCONN ? "the hypervisor is gone" : strerror(-err);
 }
 
-int cli_need_hv(struct cli *c)
+static int cli_need_hv(struct cli *c)
 {
 	char path[512] = "";
 

@@ -91,8 +91,7 @@ const char *cli_size(uint64_t bytes, char *buf);
 
 /* ------------------------------------------------------------ the hypervisor */
 
-/* Connects; 0, or 2 after saying why not. Both may be called again. */
-int cli_need_hv(struct cli *c);
+/* Connects; 0, or 2 after saying why not. May be called again. */
 int cli_need_plat(struct cli *c);
 
 struct cli_domain {

@@ -139,8 +139,9 @@ void dev_xs_put(int *err, struct plat *p, xenstore_tx_t tx, const char *dir,
 	*err = xenstore_write(p, tx, path, value);
 }
 
-int dev_xs_mkdir(struct plat *p, xenstore_tx_t tx, const char *path, domid_t owner,
-		 domid_t reader)
+/* A new directory: its owner writes it, the other end reads it. */
+static int dev_xs_mkdir(struct plat *p, xenstore_tx_t tx, const char *path, domid_t owner,
+			domid_t reader)
 {
 	char perms[32];
 	int err = xenstore_mkdir(p, tx, path);

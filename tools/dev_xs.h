@@ -35,9 +35,6 @@ bool dev_xs_exists(const struct dev_xs *d, xenstore_tx_t tx);
  * (what failed is not committed); -EAGAIN: somebody always was. */
 int dev_xs_transaction(struct plat *p, int (*fn)(xenstore_tx_t tx, void *arg), void *arg);
 
-/* A new directory: its owner writes it, the other end reads it. */
-int dev_xs_mkdir(struct plat *p, xenstore_tx_t tx, const char *path, domid_t owner,
-		 domid_t reader);
 /* One key of a directory, while *err is 0. */
 void dev_xs_put(int *err, struct plat *p, xenstore_tx_t tx, const char *dir,
 		const char *key, const char *fmt, ...)

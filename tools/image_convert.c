@@ -45,8 +45,9 @@ static int told(const struct source *src, const struct output *out, int err, boo
 	return image_fail(src->path, "%s", zdec_strerror(err));
 }
 
-int image_compress(struct source *src, struct output *out, const struct image_opts *o,
-		   const char *what)
+/* Compresses src to out. 0 or IMAGE_FAILED, told. */
+static int image_compress(struct source *src, struct output *out,
+			  const struct image_opts *o, const char *what)
 {
 	struct convert c = { .src = src };
 	struct zwriter w = {

@@ -115,10 +115,6 @@ void progress_begin(struct progress *p, const char *what, uint64_t total, bool f
 void progress_show(struct progress *p, uint64_t done);
 void progress_end(struct progress *p);
 
-/* Compresses src to out. 0 or IMAGE_FAILED, told. */
-int image_compress(struct source *src, struct output *out, const struct image_opts *o,
-		   const char *what);
-
 /* "1.5 GiB" into buf. */
 const char *image_human(uint64_t bytes, char *buf, size_t size);
 

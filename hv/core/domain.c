@@ -156,13 +156,6 @@ struct domain *domain_next(struct registry *reg, uint32_t id)
 	return NULL;
 }
 
-bool domain_is(struct registry *reg, domid_t id, uint64_t serial)
-{
-	struct domain *dom = domain_by_id(reg, id);
-
-	return dom && dom->serial == serial;
-}
-
 void client_init(struct client *c, struct domain *dom)
 {
 	c->dom = dom;

@@ -94,8 +94,6 @@ struct domain *domain_by_id(struct registry *reg, uint32_t id);
 struct domain *domain_by_name(struct registry *reg, const char *name);
 /* The first living domain with an id >= id, or NULL. */
 struct domain *domain_next(struct registry *reg, uint32_t id);
-/* Is `id` still the domain that had `serial`? */
-bool domain_is(struct registry *reg, domid_t id, uint64_t serial);
 
 void client_init(struct client *c, struct domain *dom);
 /* Frees all that the client has. */

@@ -49,11 +49,6 @@ void frontsim_end(void)
 	sim.on = false;
 }
 
-void frontsim_disk(struct tandem_disk *d)
-{
-	sim.disk = d;
-}
-
 void frontsim_pass(uint64_t ns)
 {
 	sim.now += ns;

@@ -17,8 +17,6 @@ void frontsim_begin(void (*move)(void *arg), void *arg);
 void frontsim_end(void);
 /* One round of the disk's control thread. */
 void frontsim_round(struct tandem_disk *d);
-/* The disk whose control thread runs where an I/O waits; NULL: none does. */
-void frontsim_disk(struct tandem_disk *d);
 /* Lets time pass. */
 void frontsim_pass(uint64_t ns);
 

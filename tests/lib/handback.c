@@ -168,9 +168,9 @@ void hb_up(struct handback *hb, const struct tandem_opts *opts)
 
 /* ----------------------------------------------------------------- requests */
 
-static bool hb_wait_request(struct handback *hb, unsigned qi, unsigned steps)
+static bool hb_wait_request(struct handback *hb, unsigned qi)
 {
-	for (unsigned i = 0; i < steps; i++) {
+	for (unsigned i = 0; i < WAIT_STEPS / 2; i++) {
 		int n = ring_back_arm(&hb->be.q[qi].ring);
 
 		assert_true(n >= 0);
@@ -183,16 +183,11 @@ static bool hb_wait_request(struct handback *hb, unsigned qi, unsigned steps)
 
 bool hb_take(struct handback *hb, unsigned qi, struct blkif_req *req)
 {
-	if (!hb_wait_request(hb, qi, WAIT_STEPS / 2))
+	if (!hb_wait_request(hb, qi))
 		return false;
 	memset(req, 0, sizeof(*req));
 	blkif_copy_request(&hb->be.q[qi].ring, hb->be.abi, req);
 	return true;
-}
-
-bool hb_quiet(struct handback *hb, unsigned qi)
-{
-	return !hb_wait_request(hb, qi, 500);
 }
 
 void hb_answer(struct handback *hb, unsigned qi, uint64_t id, uint8_t op, int16_t status)

@@ -60,8 +60,6 @@ void hb_drop(struct handback *hb);
 
 /* The next request of queue qi; false if none comes within 5 s. */
 bool hb_take(struct handback *hb, unsigned qi, struct blkif_req *req);
-/* Is there none within 50 ms? */
-bool hb_quiet(struct handback *hb, unsigned qi);
 void hb_answer(struct handback *hb, unsigned qi, uint64_t id, uint8_t op, int16_t status);
 /* Answers a request as it should be. */
 void hb_okay(struct handback *hb, unsigned qi, const struct blkif_req *req);

@@ -29,11 +29,9 @@ enum vu_request {
 	VU_GET_CONFIG = 24,
 };
 
-#define VU_FLAG_VERSION	   1u
-#define VU_FLAG_NEED_REPLY 8u
-#define VU_F_PROTOCOL	   30 /* VHOST_USER_F_PROTOCOL_FEATURES */
-#define VU_PF_REPLY_ACK	   (1ull << 3)
-#define VU_PF_CONFIG	   (1ull << 9)
+#define VU_FLAG_VERSION 1u
+#define VU_F_PROTOCOL	30 /* VHOST_USER_F_PROTOCOL_FEATURES */
+#define VU_PF_CONFIG	(1ull << 9)
 
 struct vu_region {
 	uint64_t guest, size, user, offset;
