@@ -9,6 +9,8 @@
 #ifndef TANDEM_BACKENDS_DEVICE_H
 #define TANDEM_BACKENDS_DEVICE_H
 
+#include <jansson.h>
+
 #include "backends/backend.h"
 
 #define DEVICE_MAX_QUEUES 64u
@@ -81,6 +83,11 @@ void device_wake(struct device *d);
 /* Drops everything now; the workers are still there. */
 void device_destroy(struct device *d);
 
+/* The sum of each of the n counters over the queues. NULL: out of memory. */
+json_t *device_stats(struct device *d, const char *const *names, unsigned n,
+		     uint64_t (*counter)(const void *q, unsigned c));
+/* Publishes them in the key `stats`, and lets go of `stats`, which may be NULL. */
+int device_publish_stats(struct device *d, json_t *stats);
 /* Says which of the frontend's keys is wrong and what would be right. -EINVAL */
 int device_bad_key(struct device *d, const char *key, const char *want);
 

@@ -199,19 +199,27 @@ const char *cli_column(json_t *device, const char *key, char *buf, size_t size)
 	return buf;
 }
 
-void cli_print_stats(json_t *device)
+static void print_counters(json_t *counters, const char *prefix)
 {
-	json_t *stats = json_object_get(device, "stats"), *v;
-	const char *key;
 	char name[64];
+	const char *key;
+	json_t *v;
 
-	json_object_foreach(stats, key, v)
+	json_object_foreach(counters, key, v)
 	{
 		if (!json_is_integer(v))
 			continue;
-		snprintf(name, sizeof(name), "%s", key);
+		snprintf(name, sizeof(name), "%s%s", prefix, key);
 		cli_clean(name);
 		printf("    %-20s %" JSON_INTEGER_FORMAT "\n", name,
 		       json_integer_value(v));
 	}
+}
+
+void cli_print_stats(json_t *device)
+{
+	json_t *stats = json_object_get(device, "stats");
+
+	print_counters(stats, "");
+	print_counters(json_object_get(stats, "port"), "port.");
 }

@@ -2,7 +2,6 @@
 /* A virtual disk's xenstore keys (blkif.h, "Backend/Frontend XenBus Nodes"). */
 #include <errno.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -138,33 +137,17 @@ int vbd_publish_size(struct vbd *vbd)
 		   : xenbus_printf(&vbd->dev.xb, "state", "%d", (int)vbd->dev.xb.state);
 }
 
-static uint64_t vbd_counter(const struct blkq *q, int c)
+static uint64_t vbd_counter(const void *q, unsigned c)
 {
-	return atomic_load_explicit(&q->count[c], memory_order_relaxed);
+	return atomic_load_explicit(&((const struct blkq *)q)->count[c],
+				    memory_order_relaxed);
 }
 
 int vbd_publish_stats(struct vbd *vbd)
 {
-	json_t *o = json_object();
-	char *text;
-	int err = -ENOMEM;
-
-	for (int c = 0; o && c < BLKQ_NR_COUNTERS; c++) {
-		uint64_t sum = 0;
-
-		for (uint32_t i = 0; i < vbd->dev.nr_queues; i++)
-			if (vbd->dev.queue[i].q)
-				sum += vbd_counter(vbd->dev.queue[i].q, c);
-		json_object_set_new(o, blkq_counter_names[c],
-				    json_integer((json_int_t)sum));
-	}
-	json_object_set_new(o, "queues", json_integer((json_int_t)vbd->dev.nr_queues));
-	text = json_dumps(o, JSON_COMPACT);
-	if (text)
-		err = xenbus_printf(&vbd->dev.xb, "stats", "%s", text);
-	free(text);
-	json_decref(o);
-	return err;
+	return device_publish_stats(&vbd->dev,
+				    device_stats(&vbd->dev, blkq_counter_names,
+						 BLKQ_NR_COUNTERS, vbd_counter));
 }
 
 /* ------------------------------------------------- what the frontend wrote */

@@ -205,6 +205,15 @@ static void netvlan_close(struct netdrv *dev)
 	free(v);
 }
 
+static void netvlan_stats(struct netdrv *dev, char *buf, size_t len)
+{
+	struct netdrv *inner = ((struct netvlan *)dev)->inner;
+
+	*buf = '\0';
+	if (inner->ops->stats)
+		inner->ops->stats(inner, buf, len);
+}
+
 static const struct netdrv_ops netvlan_ops = {
 	.name = "vlan",
 	.summary = "another driver's packets of one VLAN",
@@ -215,6 +224,7 @@ static const struct netdrv_ops netvlan_ops = {
 	.send = netvlan_send,
 	.recv = netvlan_recv,
 	.arm = netvlan_arm,
+	.stats = netvlan_stats,
 };
 
 int netvlan_wrap(struct netdrv **dev, uint16_t vlan)

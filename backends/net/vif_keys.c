@@ -14,7 +14,8 @@
 #include "hv/base/cleanup.h"
 #include "hv/base/num.h"
 
-#define VIF_MTU_MAX 65521u /* a packet's 65535 bytes less its Ethernet header */
+#define VIF_PORT_STATS 1024
+#define VIF_MTU_MAX    65521u /* a packet's 65535 bytes less its Ethernet header */
 
 /* ------------------------------------------------- what the toolstack wrote */
 
@@ -211,9 +212,10 @@ int vif_publish_carrier(struct vif *v, bool up)
 	return xenbus_publish(&v->dev.xb, &key, 1);
 }
 
-static uint64_t vif_counter(const struct netq *q, int c)
+static uint64_t vif_counter(const void *q, unsigned c)
 {
-	return atomic_load_explicit(&q->count[c], memory_order_relaxed);
+	return atomic_load_explicit(&((const struct netq *)q)->count[c],
+				    memory_order_relaxed);
 }
 
 static void vif_put_vlan_drops(const struct vif *v, json_t *o)
@@ -227,29 +229,26 @@ static void vif_put_vlan_drops(const struct vif *v, json_t *o)
 	json_object_set_new(o, "rx_dropped_vlan", json_integer((json_int_t)n.rx));
 }
 
+/* What the port counts; one that says too much says nothing. */
+static void vif_put_port_stats(const struct vif *v, json_t *o)
+{
+	char text[VIF_PORT_STATS] = "{";
+
+	if (!v->port || !v->port->ops->stats)
+		return;
+	v->port->ops->stats(v->port, text + 1, sizeof(text) - 2);
+	memcpy(text + strlen(text), "}", 2);
+	json_object_set_new(o, "port", json_loads(text, 0, NULL));
+}
+
 int vif_publish_stats(struct vif *v)
 {
-	json_t *o = json_object();
-	char *text;
-	int err = -ENOMEM;
+	json_t *o =
+		device_stats(&v->dev, netq_counter_names, NETQ_NR_COUNTERS, vif_counter);
 
-	for (int c = 0; o && c < NETQ_NR_COUNTERS; c++) {
-		uint64_t sum = 0;
-
-		for (uint32_t i = 0; i < v->dev.nr_queues; i++)
-			if (v->dev.queue[i].q)
-				sum += vif_counter(v->dev.queue[i].q, c);
-		json_object_set_new(o, netq_counter_names[c],
-				    json_integer((json_int_t)sum));
-	}
 	vif_put_vlan_drops(v, o);
-	json_object_set_new(o, "queues", json_integer((json_int_t)v->dev.nr_queues));
-	text = json_dumps(o, JSON_COMPACT);
-	if (text)
-		err = xenbus_printf(&v->dev.xb, "stats", "%s", text);
-	free(text);
-	json_decref(o);
-	return err;
+	vif_put_port_stats(v, o);
+	return device_publish_stats(&v->dev, o);
 }
 
 /* ------------------------------------------------- what the frontend wrote */

@@ -267,6 +267,9 @@ netback() {
 	is "offered" "1 1" "$(values $be feature-sg feature-gso-tcpv6)"
 	is "counters" true "$(json '.[0].stats | type == "object" and length > 3' \
 		tandem network-list guest0 --json --stats)"
+	is "the port's counters" 0 "$(json '.[0].stats.port.taken' \
+		tandem network-list guest0 --json --stats)"
+	matches "the port's counters" 'port\.taken +0' "$(tandem network-list guest0 --stats)"
 	ok tandem network-rate guest0 0 10Mb/s
 	ok tandem network-rate guest0 0 none
 	is "no error" - "$(values $be error)"
