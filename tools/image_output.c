@@ -2,7 +2,6 @@
 /* Output files that appear only when they are complete, and the progress bar. */
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "backends/block/zimage/syncdir.h"
 #include "hv/base/cleanup.h"
 #include "tools/image_int.h"
 
@@ -56,17 +56,6 @@ int output_open(struct output *out, const char *path, bool force, int like)
 	return 0;
 }
 
-static int sync_dir(const char *path)
-{
-	cleanup_free char *copy = strdup(path);
-	cleanup_close int fd = -1;
-
-	if (!copy)
-		return -ENOMEM;
-	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
-}
-
 int output_commit(struct output *out, bool force)
 {
 	int err = 0;
@@ -86,7 +75,7 @@ int output_commit(struct output *out, bool force)
 	out->temp = NULL;
 	close(out->fd);
 	out->fd = -1;
-	err = sync_dir(out->path);
+	err = syncdir_of(out->path);
 	return err ? image_fail(out->path, "%s", strerror(-err)) : 0;
 }
 

@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +18,7 @@
 #include <unistd.h>
 
 #include "backends/block/drivers.h"
+#include "backends/block/zimage/syncdir.h"
 #include "backends/drvopt.h"
 #include "hv/base/cleanup.h"
 #include "hv/base/log.h"
@@ -93,18 +93,6 @@ static int options_parse(const struct blkdrv_params *p, struct zstd_options *z,
 
 /* ------------------------------------------------------------------- files */
 
-/* A new name in a directory is only there for sure when that is synced. */
-static int sync_parent(const char *path)
-{
-	cleanup_free char *copy = strdup(path);
-	cleanup_close int fd = -1;
-
-	if (!copy)
-		return -ENOMEM;
-	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
-}
-
 /* The overlay's descriptor or -errno; made if it is missing and to be written. */
 static int open_overlay(const struct zstd_options *z, bool readonly, mode_t mode)
 {
@@ -119,7 +107,7 @@ static int open_overlay(const struct zstd_options *z, bool readonly, mode_t mode
 	fd = open(z->overlay, flags | O_CREAT, mode & 0666);
 	if (fd < 0)
 		return -errno;
-	err = sync_parent(z->overlay);
+	err = syncdir_of(z->overlay);
 	return err ? err : take_fd(fd);
 }
 
