@@ -176,18 +176,6 @@ static const struct argp_option wait_option[] = {
 	{ 0 },
 };
 
-static const struct argp_option detach_options[] = {
-	{ "wait", CLI_WAIT, "SECONDS", 0, "wait so long for the backend (10)", 0 },
-	{ "force", CLI_FORCE, NULL, 0, "remove the device without waiting", 0 },
-	{ 0 },
-};
-
-static const struct argp_option list_options[] = {
-	{ "json", CLI_JSON, NULL, 0, "print JSON", 0 },
-	{ "stats", CLI_STATS, NULL, 0, "ask the backends for their counters", 0 },
-	{ 0 },
-};
-
 static const struct argp_option resize_options[] = {
 	{ "wait", CLI_WAIT, "SECONDS", 0, "wait so long for the backend (10)", 0 },
 	{ "json", CLI_JSON, NULL, 0, "print JSON", 0 },
@@ -208,14 +196,14 @@ const struct verb verbs_block[] = {
 	{ .name = "block-detach",
 	  .args = "DOM VDEV",
 	  .summary = "take a virtual disk away",
-	  .options = detach_options,
+	  .options = cli_detach_options,
 	  .min_args = 2,
 	  .max_args = 2,
 	  .run = run_detach },
 	{ .name = "block-list",
 	  .args = "DOM",
 	  .summary = "list the virtual disks of a domain",
-	  .options = list_options,
+	  .options = cli_list_options,
 	  .min_args = 1,
 	  .max_args = 1,
 	  .run = cli_block_list },

@@ -12,6 +12,18 @@
 
 #define STATS_WAIT_MS 2000
 
+const struct argp_option cli_detach_options[] = {
+	{ "wait", CLI_WAIT, "SECONDS", 0, "wait so long for the backend (10)", 0 },
+	{ "force", CLI_FORCE, NULL, 0, "remove the device without waiting", 0 },
+	{ 0 },
+};
+
+const struct argp_option cli_list_options[] = {
+	{ "json", CLI_JSON, NULL, 0, "print JSON", 0 },
+	{ "stats", CLI_STATS, NULL, 0, "ask the backends for their counters", 0 },
+	{ 0 },
+};
+
 /* ------------------------------------------------------------------- attach */
 
 struct answer {

@@ -13,6 +13,9 @@ struct cli_dev_words {
 	const char *hint;    /* added to a backend's refusal, or "" */
 };
 
+/* Of the verbs that take a device away, and that list devices. */
+extern const struct argp_option cli_detach_options[], cli_list_options[];
+
 /*
  * Waits until the backend has taken a device that was just made, c->wait_ms at
  * most (0: not at all); takes the device back if it has not. 0, or 2 after saying why.

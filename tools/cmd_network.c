@@ -165,18 +165,6 @@ static const struct argp_option attach_options[] = {
 	{ 0 },
 };
 
-static const struct argp_option detach_options[] = {
-	{ "wait", CLI_WAIT, "SECONDS", 0, "wait so long for the backend (10)", 0 },
-	{ "force", CLI_FORCE, NULL, 0, "remove the device without waiting", 0 },
-	{ 0 },
-};
-
-static const struct argp_option list_options[] = {
-	{ "json", CLI_JSON, NULL, 0, "print JSON", 0 },
-	{ "stats", CLI_STATS, NULL, 0, "ask the backends for their counters", 0 },
-	{ 0 },
-};
-
 const struct verb verbs_network[] = {
 	{ .name = "network-attach",
 	  .args = "DOM [VIF...]",
@@ -191,14 +179,14 @@ const struct verb verbs_network[] = {
 	{ .name = "network-detach",
 	  .args = "DOM DEVID|MAC",
 	  .summary = "take a virtual network interface away",
-	  .options = detach_options,
+	  .options = cli_detach_options,
 	  .min_args = 2,
 	  .max_args = 2,
 	  .run = run_detach },
 	{ .name = "network-list",
 	  .args = "[DOM]",
 	  .summary = "list virtual network interfaces",
-	  .options = list_options,
+	  .options = cli_list_options,
 	  .min_args = 0,
 	  .max_args = 1,
 	  .run = cli_network_list },
