@@ -196,7 +196,8 @@ bad_configs() {
 	bad 'argument:1: expected a number' tandem create g name=unquoted
 	bad 'name is missing' tandem create /dev/null
 	bad "type 'hvm' is not supported" tandem create g "type='hvm'"
-	bad "key 'kernel' is not supported" tandem create g "kernel='x'"
+	bad 'are a VM.s: type="pvh" would be right' tandem create g "kernel='x'"
+	bad "key 'kernal' is not supported" tandem create g "kernal='x'"
 	bad "domid '0' is no number" tandem create g domid=0
 	bad "domid '32752' is no number" tandem create g domid=32752
 	bad 'disk is no list' tandem create g "disk='/i,,xvda'"
