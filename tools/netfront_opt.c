@@ -10,6 +10,7 @@
 #include "hv/base/cleanup.h"
 #include "hv/base/log.h"
 #include "hv/base/num.h"
+#include "tools/opt.h"
 
 enum {
 	OPT_OFFLOAD = 256,
@@ -70,19 +71,18 @@ struct parsing {
 	struct netfront_prog *p;
 };
 
-static unsigned number(struct argp_state *state, const char *option, const char *arg,
-		       uint64_t min, uint64_t max)
+static unsigned number(const char *option, const char *arg, uint64_t min, uint64_t max)
 {
 	uint64_t n = 0;
 
 	if (num_parse_u64(arg, max, &n) || n < min)
-		argp_error(state, "--%s %s: want a number from %llu to %llu", option, arg,
-			   (unsigned long long)min, (unsigned long long)max);
+		opt_error("--%s %s: want a number from %llu to %llu", option, arg,
+			  (unsigned long long)min, (unsigned long long)max);
 	return (unsigned)n;
 }
 
 /* One KEY=on|off of --offload. */
-static void offload(struct argp_state *state, struct netfront_prog *p, char *word)
+static void offload(struct netfront_prog *p, char *word)
 {
 	struct tandem_net_opts *o = &p->opts;
 	static const char *const names[] = { "sg", "csum", "csum6", "tso4", "tso6" };
@@ -91,11 +91,11 @@ static void offload(struct argp_state *state, struct netfront_prog *p, char *wor
 	unsigned i;
 
 	if (!value)
-		argp_error(state, "--offload %s: want KEY=on or KEY=off", word);
+		opt_error("--offload %s: want KEY=on or KEY=off", word);
 	*value++ = '\0';
 	off = !strcmp(value, "off");
 	if (!off && strcmp(value, "on"))
-		argp_error(state, "--offload %s=%s: want on or off", word, value);
+		opt_error("--offload %s=%s: want on or off", word, value);
 	if (!strncmp(key, "tx-", 3) || !strncmp(key, "rx-", 3)) {
 		tx = key[0] == 't';
 		rx = !tx;
@@ -108,17 +108,16 @@ static void offload(struct argp_state *state, struct netfront_prog *p, char *wor
 	for (i = 0; i < 5 && strcmp(key, names[i]); i++)
 		;
 	if (i == 5)
-		argp_error(state,
-			   "--offload %s: want sg, csum, csum6, tso4 or tso6, perhaps "
-			   "with tx- or rx- in front, or uso",
-			   word);
+		opt_error("--offload %s: want sg, csum, csum6, tso4 or tso6, perhaps "
+			  "with tx- or rx- in front, or uso",
+			  word);
 	if (tx)
 		o->tx_off = off ? o->tx_off | 1u << i : o->tx_off & ~(1u << i);
 	if (rx)
 		o->rx_off = off ? o->rx_off | 1u << i : o->rx_off & ~(1u << i);
 }
 
-static void offloads(struct argp_state *state, struct netfront_prog *p, const char *arg)
+static void offloads(struct netfront_prog *p, const char *arg)
 {
 	cleanup_free char *list = strdup(arg);
 	char *save = NULL;
@@ -126,10 +125,10 @@ static void offloads(struct argp_state *state, struct netfront_prog *p, const ch
 	if (!list)
 		return;
 	for (char *w = strtok_r(list, ",", &save); w; w = strtok_r(NULL, ",", &save))
-		offload(state, p, w);
+		offload(p, w);
 }
 
-static void set_mac(struct argp_state *state, struct netfront_prog *p, const char *arg)
+static void set_mac(struct netfront_prog *p, const char *arg)
 {
 	uint8_t *m = p->mac;
 	int end = 0;
@@ -138,66 +137,65 @@ static void set_mac(struct argp_state *state, struct netfront_prog *p, const cha
 	    sscanf(arg, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", &m[0], &m[1], &m[2],
 		   &m[3], &m[4], &m[5], &end) != 6 ||
 	    end != 17 || m[0] & 1)
-		argp_error(state,
-			   "--mac %s: want a unicast address such as 00:16:3e:01:02:03",
-			   arg);
+		opt_error("--mac %s: want a unicast address such as 00:16:3e:01:02:03",
+			  arg);
 	p->has_mac = true;
 }
 
-static void set_poll(struct argp_state *state, struct netfront_prog *p, const char *arg)
+static void set_poll(struct netfront_prog *p, const char *arg)
 {
 	unsigned us = !strcmp(arg, "always") ? TANDEM_NET_POLL_ALWAYS
-					     : number(state, "poll-us", arg, 0, 1000000);
+					     : number("poll-us", arg, 0, 1000000);
 
 	p->opts.poll_us = us ? us : TANDEM_NET_POLL_NEVER;
 }
 
-static void check(struct argp_state *state, const struct parsing *in)
+static void check(const struct parsing *in)
 {
 	struct netfront_prog *p = in->p;
 	bool none = p->gen || p->sink;
 
 	if (!in->o->domain)
-		argp_error(state, "--domain: whose vif?");
+		opt_error("--domain: whose vif?");
 	if (none && p->tap)
-		argp_error(state, "--tap: not with --gen or --sink");
+		opt_error("--tap: not with --gen or --sink");
 	if (!none && !p->tap && !in->o->info)
-		argp_error(state, "want one of --tap, --gen, --sink, --info");
+		opt_error("want one of --tap, --gen, --sink, --info");
 	if (p->tap && p->opts.queues > TAP_MAX_QUEUES)
-		argp_error(state, "--queues %u: a tap has %d at most", p->opts.queues,
-			   TAP_MAX_QUEUES);
+		opt_error("--queues %u: a tap has %d at most", p->opts.queues,
+			  TAP_MAX_QUEUES);
 	if (none && !p->seconds)
 		p->seconds = 10;
 }
 
 /* Those with a word of their own; the rest is switches. */
-static error_t parse_more(int key, char *arg, struct argp_state *state,
-			  struct netfront_options *o, struct netfront_prog *p)
+static error_t parse_more(int key, char *arg, struct netfront_options *o,
+			  struct netfront_prog *p)
 {
 	switch (key) {
 	case OPT_OFFLOAD:
-		offloads(state, p, arg);
+		offloads(p, arg);
 		break;
 	case OPT_MAC:
-		set_mac(state, p, arg);
+		set_mac(p, arg);
 		break;
 	case OPT_STATS:
-		o->stats_every = number(state, "stats-every", arg, 1, 86400);
+		o->stats_every = number("stats-every", arg, 1, 86400);
 		break;
 	case OPT_GEN:
-		p->gen = number(state, "gen", arg, 14, 65535);
+		p->gen = number("gen", arg, 14, 65535);
 		break;
 	case OPT_SECONDS:
-		p->seconds = number(state, "seconds", arg, 1, 86400);
+		p->seconds = number("seconds", arg, 1, 86400);
 		break;
 	case OPT_POLL:
-		set_poll(state, p, arg);
+		set_poll(p, arg);
 		break;
 	case OPT_CONNECT:
-		p->opts.connect_ms = number(state, "connect-ms", arg, 1, 3600000);
+		p->opts.connect_ms = number("connect-ms", arg, 1, 3600000);
 		break;
 	case OPT_RECONNECT:
-		p->opts.reconnect_ms = number(state, "reconnect-ms", arg, 0, 3600000);
+		p->opts.reconnect_ms = number("reconnect-ms", arg, 0, 3600000);
 		break;
 	case OPT_PLATFORM:
 		p->opts.platform = arg;
@@ -235,13 +233,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		in->o->domain = arg;
 		break;
 	case 'n':
-		in->o->vif = number(state, "vif", arg, 0, UINT32_MAX);
+		in->o->vif = number("vif", arg, 0, UINT32_MAX);
 		break;
 	case 't':
 		in->p->tap = arg;
 		break;
 	case 'q':
-		opts->queues = number(state, "queues", arg, 1, TANDEM_NET_MAX_QUEUES);
+		opts->queues = number("queues", arg, 1, TANDEM_NET_MAX_QUEUES);
 		break;
 	case 'v':
 		in->p->verbose = true;
@@ -251,13 +249,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		in->o->sandbox = false;
 		break;
 	case ARGP_KEY_ARG:
-		argp_error(state, "%s: no such argument", arg);
+		opt_error("%s: no such argument", arg);
 		break;
 	case ARGP_KEY_END:
-		check(state, in);
+		check(in);
 		break;
 	default:
-		return parse_more(key, arg, state, in->o, in->p);
+		return parse_more(key, arg, in->o, in->p);
 	}
 	return 0;
 }
@@ -277,6 +275,5 @@ void netfront_options(int argc, char **argv, struct netfront_options *o,
 	o->sandbox = true;
 	p->opts.queues = 1;
 	p->opts.poll_us = 100;
-	argp_err_exit_status = 2;
-	argp_parse(&argp, argc, argv, 0, NULL, &in);
+	opt_parse(&argp, argc, argv, &in);
 }

@@ -17,6 +17,7 @@
 #include "hv/base/log.h"
 #include "hv/base/num.h"
 #include "hv/base/sandbox.h"
+#include "tools/opt.h"
 
 #define SHUTDOWN_MS 5000
 
@@ -46,23 +47,23 @@ static const struct argp_option option_table[] = {
 	{ 0 },
 };
 
-uint32_t serve_number(struct argp_state *state, const char *arg, uint32_t max)
+uint32_t serve_number(const char *option, const char *arg, uint32_t max)
 {
 	uint64_t n = 0;
 
 	if (num_parse_u64(arg, max, &n))
-		argp_error(state, "%s: want a number of at most %u", arg, max);
+		opt_error("--%s %s: want a number of at most %u", option, arg, max);
 	return (uint32_t)n;
 }
 
-static void add_allow(struct argp_state *state, struct serve_options *o, const char *dir)
+static void add_allow(struct serve_options *o, const char *dir)
 {
 	char *real = realpath(dir, NULL);
 
 	if (!real)
-		argp_error(state, "--allow %s: %s", dir, strerror(errno));
+		opt_error("--allow %s: %s", dir, strerror(errno));
 	if (o->rules.nallow == SERVE_MAX_ALLOW)
-		argp_error(state, "--allow: at most %d times", SERVE_MAX_ALLOW);
+		opt_error("--allow: at most %d times", SERVE_MAX_ALLOW);
 	o->allow[o->rules.nallow++] = real;
 	o->rules.allow = o->allow;
 }
@@ -79,15 +80,16 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		log_set_level(LOG_DEBUG);
 		break;
 	case OPT_ALLOW:
-		add_allow(state, o, arg);
+		add_allow(o, arg);
 		break;
 	case OPT_WORKERS:
-		o->be->workers = serve_number(state, arg, BACKEND_MAX_WORKERS);
+		o->be->workers = serve_number("workers", arg, BACKEND_MAX_WORKERS);
 		break;
 	case OPT_POLL:
-		o->be->poll_ns = !strcmp(arg, "always")
-					 ? ADAPT_ALWAYS
-					 : serve_number(state, arg, 1000000) * 1000ull;
+		o->be->poll_ns =
+			!strcmp(arg, "always")
+				? ADAPT_ALWAYS
+				: serve_number("poll-us", arg, 1000000) * 1000ull;
 		break;
 	case OPT_PIN:
 		o->be->pin = true;
@@ -99,11 +101,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		o->sandbox = false;
 		break;
 	case ARGP_KEY_ARG:
-		argp_error(state, "%s: no such argument", arg);
+		opt_error("%s: no such argument", arg);
 		break;
 	case ARGP_KEY_END:
 		if (!o->be->workers)
-			argp_error(state, "--workers: want at least 1");
+			opt_error("--workers: want at least 1");
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -263,8 +265,7 @@ int serve_main(int argc, char **argv, const struct argp *argp, struct serve_opti
 	int err, status = 2;
 
 	o->sandbox = true;
-	argp_err_exit_status = 2;
-	argp_parse(argp, argc, argv, 0, NULL, o);
+	opt_parse(argp, argc, argv, o);
 	serve_prepare();
 	err = opener(&o->rules, &op);
 	if (err) {

@@ -26,8 +26,8 @@ struct serve_options {
 
 /* An argp of the common options; its input is a struct serve_options. */
 extern const struct argp serve_argp;
-/* A number of at most `max`, or argp's error. */
-uint32_t serve_number(struct argp_state *state, const char *arg, uint32_t max);
+/* The option's number of at most `max`, or an end with a line. */
+uint32_t serve_number(const char *option, const char *arg, uint32_t max);
 
 /* Says itself what is wrong, if anything is. */
 typedef int serve_make_fn(struct plat *p, struct evloop *loop, void (*lost)(void *arg),

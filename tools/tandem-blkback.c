@@ -9,6 +9,7 @@
 #include "hv/base/log.h"
 #include "ringproto/blkif.h"
 #include "tools/opener_block.h"
+#include "tools/opt.h"
 #include "tools/serve.h"
 
 const char *argp_program_version = "tandem-blkback " TANDEM_VERSION;
@@ -43,21 +44,22 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		state->child_inputs[0] = &o->serve;
 		break;
 	case OPT_QUEUES:
-		o->cfg.max_queues = serve_number(state, arg, DEVICE_MAX_QUEUES);
+		o->cfg.max_queues = serve_number("max-queues", arg, DEVICE_MAX_QUEUES);
 		break;
 	case OPT_ORDER:
-		o->cfg.max_ring_order = serve_number(state, arg, BLKIF_MAX_RING_ORDER);
+		o->cfg.max_ring_order =
+			serve_number("max-ring-order", arg, BLKIF_MAX_RING_ORDER);
 		break;
 	case OPT_INDIRECT:
 		o->cfg.max_indirect =
-			serve_number(state, arg, BLKIF_MAX_INDIRECT_SEGMENTS);
+			serve_number("max-indirect", arg, BLKIF_MAX_INDIRECT_SEGMENTS);
 		break;
 	case OPT_PERSISTENT:
-		o->cfg.max_persistent = serve_number(state, arg, 1u << 20);
+		o->cfg.max_persistent = serve_number("max-persistent", arg, 1u << 20);
 		break;
 	case ARGP_KEY_END:
 		if (!o->cfg.max_queues)
-			argp_error(state, "--max-queues: want at least 1");
+			opt_error("--max-queues: want at least 1");
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;

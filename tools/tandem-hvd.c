@@ -18,6 +18,7 @@
 #include "hv/xenstore/xenstore.h"
 #include "tools/daemon.h"
 #include "tools/hvd_dir.h"
+#include "tools/opt.h"
 
 #define EXIT_USAGE 2
 
@@ -60,7 +61,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		opt->daemonize = true;
 		return 0;
 	case ARGP_KEY_ARG:
-		argp_error(state, "unexpected argument: %s", arg);
+		opt_error("unexpected argument: %s", arg);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -151,8 +152,7 @@ int main(int argc, char **argv)
 	struct options opt = { 0 };
 	int err, ready = -1;
 
-	argp_err_exit_status = EXIT_USAGE;
-	argp_parse(&argp, argc, argv, 0, NULL, &opt);
+	opt_parse(&argp, argc, argv, &opt);
 	signal(SIGPIPE, SIG_IGN);
 	limits_raise(&limits);
 	err = opt.daemonize ? daemon_start(&ready) : 0;

@@ -4,6 +4,7 @@
 
 #include "backends/net/netback.h"
 #include "tools/opener_net.h"
+#include "tools/opt.h"
 #include "tools/serve.h"
 
 const char *argp_program_version = "tandem-netback " TANDEM_VERSION;
@@ -43,20 +44,20 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		state->child_inputs[0] = &o->serve;
 		break;
 	case OPT_QUEUES:
-		o->cfg.max_queues = serve_number(state, arg, NETBACK_MAX_QUEUES);
+		o->cfg.max_queues = serve_number("max-queues", arg, NETBACK_MAX_QUEUES);
 		break;
 	case OPT_STALL:
-		o->cfg.stall_ns = serve_number(state, arg, 3600000) * 1000000ull;
+		o->cfg.stall_ns = serve_number("stall-ms", arg, 3600000) * 1000000ull;
 		break;
 	case OPT_SWITCH:
 		if (o->cfg.nr_switches == MAX_SWITCHES)
-			argp_error(state, "--switch: at most %d times", MAX_SWITCHES);
+			opt_error("--switch: at most %d times", MAX_SWITCHES);
 		o->switches[o->cfg.nr_switches++] = arg;
 		o->cfg.switches = o->switches;
 		break;
 	case ARGP_KEY_END:
 		if (!o->cfg.max_queues)
-			argp_error(state, "--max-queues: want at least 1");
+			opt_error("--max-queues: want at least 1");
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;

@@ -9,6 +9,7 @@
 #include "hv/base/log.h"
 #include "hv/base/num.h"
 #include "hv/kvm/pvh.h"
+#include "tools/opt.h"
 
 #define MIB 1048576ull
 
@@ -30,19 +31,17 @@ static const struct argp_option option_table[] = {
 	{ 0 },
 };
 
-static uint64_t number(struct argp_state *state, const char *option, const char *arg,
-		       uint64_t min, uint64_t max)
+static uint64_t number(const char *option, const char *arg, uint64_t min, uint64_t max)
 {
 	uint64_t n = 0;
 
 	if (num_parse_u64(arg, max, &n) || n < min)
-		argp_error(state, "--%s %s: want a number from %llu to %llu", option, arg,
-			   (unsigned long long)min, (unsigned long long)max);
+		opt_error("--%s %s: want a number from %llu to %llu", option, arg,
+			  (unsigned long long)min, (unsigned long long)max);
 	return n;
 }
 
-static error_t parse_more(int key, struct argp_state *state, struct vm_options *o,
-			  char *arg)
+static error_t parse_more(int key, struct vm_options *o, char *arg)
 {
 	switch (key) {
 	case OPT_STATS:
@@ -58,11 +57,11 @@ static error_t parse_more(int key, struct argp_state *state, struct vm_options *
 		log_set_level(LOG_INFO);
 		break;
 	case ARGP_KEY_ARG:
-		argp_error(state, "%s: no such argument", arg);
+		opt_error("%s: no such argument", arg);
 		break;
 	case ARGP_KEY_END:
 		if (!o->kernel)
-			argp_error(state, "--kernel: what is it to boot?");
+			opt_error("--kernel: what is it to boot?");
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -86,18 +85,17 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case 'a':
 		if (strlen(arg) >= PVH_CMDLINE_MAX)
-			argp_error(state, "--cmdline: longer than %d bytes",
-				   PVH_CMDLINE_MAX - 1);
+			opt_error("--cmdline: longer than %d bytes", PVH_CMDLINE_MAX - 1);
 		o->cmdline = arg;
 		break;
 	case 'm':
-		o->memory = MIB * number(state, "memory", arg, 2, GMEM_MAX_BYTES / MIB);
+		o->memory = MIB * number("memory", arg, 2, GMEM_MAX_BYTES / MIB);
 		break;
 	case 'c':
-		o->vcpus = (unsigned)number(state, "vcpus", arg, 1, VM_MAX_VCPUS);
+		o->vcpus = (unsigned)number("vcpus", arg, 1, VM_MAX_VCPUS);
 		break;
 	default:
-		return parse_more(key, state, o, arg);
+		return parse_more(key, o, arg);
 	}
 	return 0;
 }
@@ -118,6 +116,5 @@ void vm_options(int argc, char **argv, struct vm_options *o)
 	*o = (struct vm_options){
 		.cmdline = "", .memory = 256 * MIB, .vcpus = 1, .sandbox = true
 	};
-	argp_err_exit_status = 2;
-	argp_parse(&argp, argc, argv, 0, NULL, o);
+	opt_parse(&argp, argc, argv, o);
 }

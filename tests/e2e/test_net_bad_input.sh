@@ -96,6 +96,17 @@ without() {
 net_start
 ip -n drv0 link add dummy0 type veth peer name dummy1
 ip -n drv0 link set dummy0 up
+# the programs' own command lines
+programs() {
+	bad "unrecognized option '--wat'" "$TANDEM_NETBACK" --wat
+	bad "option '--workers' requires an argument" "$TANDEM_NETBACK" --workers
+	bad 'workers x: want a number of at most' "$TANDEM_NETBACK" --workers x
+	bad 'x: no such argument' "$TANDEM_NETBACK" x
+	bad "domain: whose vif" "$TANDEM_NETFRONT"
+	bad 'want one of --tap, --gen, --sink, --info' "$TANDEM_NETFRONT" -d guest0
+	bad 'unexpected argument: x' "$TANDEM_HVD" x
+}
+
 truncated >"$work/truncated.pcap"
 : >"$work/empty.pcap"
 without
@@ -104,5 +115,6 @@ wait_for 10 attach port=sink
 ok tandem network-detach guest0 0
 strings
 options
+programs
 is "nothing is left" "" "$(tree | grep -E '/vif/[0-9]')"
 finish
