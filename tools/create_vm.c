@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define MEMORY_MAX (1024u * 1024) /* MiB */
 #define VCPUS_MAX  32u
@@ -114,6 +115,23 @@ static char *cmdline_make(const struct vm_keys *k)
 	return n < 0 ? NULL : s;
 }
 
+/* tandem-vm: the one beside this program, as in a build; or that in $PATH. */
+static void program_find(char *path, size_t size)
+{
+	const char *name = "tandem-vm";
+	ssize_t n = readlink("/proc/self/exe", path, size - 1);
+	char *slash;
+
+	path[n > 0 ? n : 0] = '\0';
+	slash = strrchr(path, '/');
+	if (slash && (size_t)(slash + 1 - path) + strlen(name) < size) {
+		memcpy(slash + 1, name, strlen(name) + 1);
+		if (!access(path, X_OK))
+			return;
+	}
+	snprintf(path, size, "%s", name);
+}
+
 int vm_command_make(struct cli *c, const struct vm_keys *k, const char *name,
 		    struct vm_command *cmd)
 {
@@ -124,7 +142,8 @@ int vm_command_make(struct cli *c, const struct vm_keys *k, const char *name,
 		return cli_fail(c, "out of memory");
 	snprintf(cmd->memory, sizeof(cmd->memory), "%" PRIu64, memory_of(k));
 	snprintf(cmd->vcpus, sizeof(cmd->vcpus), "%" PRIu64, vcpus_of(k));
-	*a++ = (char *)"tandem-vm";
+	program_find(cmd->program, sizeof(cmd->program));
+	*a++ = cmd->program;
 	*a++ = (char *)"--name";
 	*a++ = (char *)(uintptr_t)name;
 	*a++ = (char *)"--memory";

@@ -3,6 +3,8 @@
 #ifndef TANDEM_TOOLS_CREATE_VM_H
 #define TANDEM_TOOLS_CREATE_VM_H
 
+#include <limits.h>
+
 #include "tools/cli.h"
 #include "tools/xlcfg.h"
 
@@ -16,7 +18,7 @@ struct vm_keys {
 
 struct vm_command {
 	char *argv[VM_ARGV_MAX]; /* ends with NULL */
-	char memory[24], vcpus[24];
+	char program[PATH_MAX], memory[24], vcpus[24];
 	char *cmdline; /* owned */
 };
 

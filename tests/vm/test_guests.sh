@@ -1,0 +1,25 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# The microguests of tests/guest by vmcall or vmmcall, as guests call, and by KVM's own
+# share of Xen. timeout: 120 s
+. "$(dirname "$0")/guest.sh"
+
+# guest NAME [LETTERS STATUS]
+guest() {
+	local status=0
+	timeout 60 "$TANDEM_VM" --memory 16 --kernel "$VM_BUILD/tests/guest/guest_$1" \
+		--cmdline "v${2-}" <<<"a line" >"$work/out" 2>"$work/err" || status=$?
+	is "$1 ${2-}: status" "${3-0}" "$status"
+	[ "$status" = "${3-0}" ] || cat "$work/err"
+}
+
+for g in version memory evtchn hostile; do
+	guest $g
+done
+guest console
+is "the console" "$(printf 'what?\nA LINE\n')" "$(cat "$work/out")"
+for e in 'r 17' 's 18' 'c 19' 't 19' 'a 0' 'b 0'; do
+	# shellcheck disable=SC2086
+	guest end $e
+done
+finish
