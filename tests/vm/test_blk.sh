@@ -44,7 +44,7 @@ for k in $kernels; do
 		grep -q '^/dev/xvda / ext4' /proc/mounts || exit 3
 		fio --name=mix --filename=/dev/xvdb --size=8m --rw=randrw --bsrange=512-128k \
 			--iodepth=8 --ioengine=libaio --direct=1 --verify=crc32c --verify_fatal=1 || exit 4
-		yes tandem | head -c 4194304 | dd of=/dev/xvdb bs=64k oflag=direct || exit 5
+		yes tandem | head -c 4194304 | dd of=/dev/xvdb bs=64k iflag=fullblock oflag=direct || exit 5
 		grep -E 'blkif|xenbus' /proc/interrupts
 	EOF
 done
