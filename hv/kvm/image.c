@@ -55,8 +55,7 @@ int image_read(const struct image *img, uint64_t offset, void *buf, size_t len)
 
 /* ------------------------------------------------------------------- bzImage */
 
-#define SETUP_HEADER   0x1f1 /* from setup_sects to behind payload_length */
-#define SETUP_LENGTH   (0x250 - SETUP_HEADER)
+#define SETUP_END      0x250 /* behind payload_length */
 #define SETUP_VERSION  0x208 /* the first with a payload */
 #define SETUP_DEFAULTS 4
 
@@ -68,12 +67,10 @@ static uint32_t get32(const uint8_t *p)
 /* Where the payload lies in the file. */
 static int payload_find(const struct image *file, uint64_t *at, uint64_t *len)
 {
-	uint8_t h[SETUP_LENGTH];
-	const uint8_t *field = h - SETUP_HEADER;
+	uint8_t field[SETUP_END];
 	uint64_t sects, code;
 
-	if (image_read(file, SETUP_HEADER, h, sizeof(h)) ||
-	    memcmp(field + 0x202, "HdrS", 4))
+	if (image_read(file, 0, field, sizeof(field)) || memcmp(field + 0x202, "HdrS", 4))
 		return -ENOEXEC;
 	if ((field[0x206] | field[0x207] << 8) < SETUP_VERSION)
 		return -ENOTSUP;
