@@ -63,6 +63,13 @@ struct worker {
 	struct worker_op call_op;
 };
 
+static _Thread_local struct worker *self;
+
+struct worker *worker_self(void)
+{
+	return self;
+}
+
 uint64_t worker_now(const struct worker *w)
 {
 	return w->now;
@@ -415,6 +422,7 @@ static void *worker_thread(void *arg)
 	struct worker *w = arg;
 	int err = worker_thread_init(w);
 
+	self = w;
 	pthread_mutex_lock(&w->lock);
 	w->start_err = err;
 	pthread_cond_broadcast(&w->cond);

@@ -52,6 +52,8 @@ void worker_buf_put(struct worker *w, int index);
 
 /* The worker's clock, ns, CLOCK_MONOTONIC; read once a round. */
 uint64_t worker_now(const struct worker *w);
+/* The one whose thread this is, or NULL. */
+struct worker *worker_self(void);
 
 /* ------------------------------------------------- what backends use besides */
 

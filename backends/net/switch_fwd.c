@@ -20,7 +20,7 @@
 /* A packet on its way, in the two forms in which ports want it. */
 struct frame {
 	struct switch_queue *from;
-	struct worker *worker; /* from's: this thread */
+	struct worker *worker; /* this thread's */
 	const struct netbuf *in;
 	const struct netbuf *form[2]; /* untagged, tagged; NULL: not made yet */
 	uint16_t vlan;
@@ -148,7 +148,8 @@ static bool frame_put(struct frame *f, struct switch_port *port, const struct ne
 	struct switch_queue *to = frame_queue(f, port);
 	struct worker *w = atomic_load_explicit(&to->worker, memory_order_relaxed);
 
-	return (w == f->worker && switch_hand_over(to, b)) || !netinbox_put(to->box, b);
+	return (w && w == f->worker && switch_hand_over(to, b)) ||
+	       !netinbox_put(to->box, b);
 }
 
 /* SWITCH_COUNTS, or why not. */
@@ -262,7 +263,7 @@ void switch_forward(struct switch_queue *q, struct netbuf *const *pkts, unsigned
 	struct frame f;
 
 	f.from = q;
-	f.worker = atomic_load_explicit(&q->worker, memory_order_relaxed);
+	f.worker = worker_self();
 	switch_enter(q);
 	for (unsigned i = 0; i < n; i++) {
 		bytes += pkts[i]->len;

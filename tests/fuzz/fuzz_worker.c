@@ -54,6 +54,11 @@ uint64_t worker_now(const struct worker *w)
 	return w->now;
 }
 
+struct worker *worker_self(void)
+{
+	return &the_worker;
+}
+
 struct io_uring_sqe *worker_sqe(struct worker *w, struct worker_op *op)
 {
 	static struct io_uring_sqe sqe;

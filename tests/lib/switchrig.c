@@ -106,18 +106,34 @@ void switchrig_free(struct switchrig *r)
 	free(r);
 }
 
+struct sending {
+	struct switchrig *r;
+	unsigned port;
+	struct netbuf *b;
+};
+
+static void send_one(void *arg)
+{
+	const struct sending *s = arg;
+
+	switch_forward(s->r->q[s->port][0], &s->b, 1, s->r->now);
+}
+
 void switchrig_send_raw(struct switchrig *r, unsigned port, const void *frame, size_t len,
 			const struct netif_meta *meta)
 {
 	size_t hdr = len < NETBUF_HDR ? len : NETBUF_HDR;
 	struct netbuf b = { .len = (uint32_t)len, .iovcnt = len > hdr ? 2 : 1 };
-	struct netbuf *p = &b;
+	struct sending s = { r, port, &b };
 
 	if (meta)
 		b.meta = *meta;
 	b.iov[0] = (struct iovec){ (void *)frame, hdr };
 	b.iov[1] = (struct iovec){ (uint8_t *)frame + hdr, len - hdr };
-	switch_forward(r->q[port][0], &p, 1, r->now);
+	if (r->on_worker)
+		worker_call(r->worker, send_one, &s);
+	else
+		send_one(&s);
 }
 
 void switchrig_send(struct switchrig *r, unsigned port, uint32_t dst, uint32_t src,

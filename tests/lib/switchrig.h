@@ -22,6 +22,7 @@ struct switchrig {
 	struct switch_queue *q[RIG_PORTS][RIG_QUEUES];
 	uint32_t nqueues[RIG_PORTS];
 	struct netdrv_client client;
+	bool on_worker; /* the worker's thread sends, as it does in a backend */
 	unsigned ports;
 	/* The packet that was taken last. */
 	struct netif_meta meta;

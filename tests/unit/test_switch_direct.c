@@ -41,6 +41,7 @@ static struct switchrig *two(const struct switch_port_params *second)
 
 	memset(&took, 0, sizeof(took));
 	r->client.take = take;
+	r->on_worker = true;
 	assert_int_equal(switchrig_port(r, NULL), 0);
 	assert_int_equal(switchrig_port(r, second), 1);
 	return r;
@@ -103,6 +104,7 @@ static void test_tags(void **state)
 	(void)state;
 	memset(&took, 0, sizeof(took));
 	r->client.take = take;
+	r->on_worker = true;
 	switchrig_port(r, &five);
 	switchrig_port(r, &trunk);
 	switchrig_send(r, 0, 0, 7, 0, LEN);
@@ -169,6 +171,7 @@ static void test_another_worker(void **state)
 
 	(void)state;
 	memset(&took, 0, sizeof(took));
+	r->on_worker = true;
 	switchrig_port(r, NULL);
 	assert_int_equal(worker_new(&o.worker, 1, -1), 0);
 	assert_int_equal(worker_run(o.worker), 0);
