@@ -196,8 +196,12 @@ bad_configs() {
 	bad 'argument:1: expected a number' tandem create g name=unquoted
 	bad 'name is missing' tandem create /dev/null
 	bad "type 'hvm' is not supported" tandem create g "type='hvm'"
-	bad 'are a VM.s: type="pvh" would be right' tandem create g "kernel='x'"
-	bad "key 'kernal' is not supported" tandem create g "kernal='x'"
+	bad "key 'firmware' is not supported" tandem create g "firmware='x'"
+	bad "are a VM's" tandem create g "kernel='x'"
+	bad 'kernel is missing' tandem create g "type='pvh'"
+	bad 'a VM has a kernel' tandem create g "type='pvh'" "kernel='x'" "exec='x'"
+	bad "memory '0' is no number" tandem create g "type='pvh'" memory=0
+	bad "vcpus '33' is no number" tandem create g "type='pvh'" vcpus=33
 	bad "domid '0' is no number" tandem create g domid=0
 	bad "domid '32752' is no number" tandem create g domid=32752
 	bad 'disk is no list' tandem create g "disk='/i,,xvda'"
