@@ -86,11 +86,44 @@ static int remote_status(void *arg, evtchn_port_t port)
 	return status < 0 ? EVTCHNSTAT_unbound : status;
 }
 
+/* ---------------------------------------------------------------------- grants */
+
+static int remote_arena_open(void *arg, domid_t granter, uint32_t id,
+			     struct xen_arena_fds *a)
+{
+	struct vm_domain *d = arg;
+	struct hvclient_arena got;
+	int err = hvclient_arena_map(d->hv, granter, id, &got);
+
+	if (err)
+		return err;
+	*a = (struct xen_arena_fds){
+		.vm = got.vm,
+		.readonly = got.readonly,
+		.pages = got.pages,
+		.low_pages = got.low_pages,
+		.entry_pages = got.entry_pages,
+		.data = got.data,
+		.entries = got.entries >= 0 ? got.entries : got.data,
+	};
+	return 0;
+}
+
+static void remote_arena_close(void *arg, domid_t granter, uint32_t id)
+{
+	struct vm_domain *d = arg;
+
+	/* cannot fail but for a hypervisor that is gone */
+	(void)hvclient_arena_unmap(d->hv, granter, id);
+}
+
 static const struct xen_remote_ops remote_ops = {
 	.alloc = remote_alloc,
 	.bind = remote_bind,
 	.close = remote_close,
 	.status = remote_status,
+	.arena_open = remote_arena_open,
+	.arena_close = remote_arena_close,
 };
 
 int vm_domain_join(struct vm_domain *d, struct vm *vm)

@@ -263,6 +263,17 @@ int gmem_remove(struct gmem *m, uint64_t gfn)
 	return 0;
 }
 
+bool gmem_placed(const struct gmem *m, uint64_t gfn)
+{
+	const struct gmem_region *r;
+
+	if (gfn >= 1ull << (GMEM_ADDR_BITS - XEN_PAGE_SHIFT))
+		return false;
+	r = region_find(m, gfn << XEN_PAGE_SHIFT, PAGE);
+	return r && r->denied &&
+	       r->denied[((gfn << XEN_PAGE_SHIFT) - r->gpa) / PAGE] & PLACED;
+}
+
 /* ---------------------------------------------------------------- ballooning */
 
 static uint8_t *ram_page(struct gmem *m, uint64_t gfn, uint64_t *offset)

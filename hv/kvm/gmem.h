@@ -72,6 +72,9 @@ int gmem_place(struct gmem *m, uint64_t gfn, int fd, uint64_t page, enum gmem_pr
 /* Takes a placed page away. -ENOENT: none there. */
 int gmem_remove(struct gmem *m, uint64_t gfn);
 
+/* Is a page placed there? */
+bool gmem_placed(const struct gmem *m, uint64_t gfn);
+
 /* Ballooning: gives RAM at gfn to the host, or takes it back, zeroed. -ENOENT */
 int gmem_release(struct gmem *m, uint64_t gfn);
 int gmem_populate(struct gmem *m, uint64_t gfn);

@@ -8,7 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "hv/kvm/vm.h"
+#include "hv/kvm/xen_grant.h"
 
 /* The grant table has a memfd of its own, which others may be given. */
 static int gnttab_make(void)
@@ -53,6 +53,7 @@ void xen_domain_fini(struct vm *vm)
 		}
 	}
 	free(vm->xen.port);
+	xen_grant_fini(vm);
 	if (vm->xen.gnttab_fd >= 0)
 		close(vm->xen.gnttab_fd);
 }

@@ -44,6 +44,8 @@ struct xen_routes {
 	unsigned n;
 };
 
+struct xen_arena;
+struct xen_handle;
 struct xen_remote_ops;
 
 struct xen_domain {
@@ -58,6 +60,9 @@ struct xen_domain {
 	uint64_t pages; /* that the guest has of its RAM */
 	bool runstate_update;
 	struct xen_routes routes;
+	struct xen_arena *arenas;   /* of others, that are open: xen_grant.c */
+	struct xen_handle *handles; /* grants that the guest has mapped */
+	uint32_t nr_handles, next_handle;
 	const struct xen_remote_ops *remote; /* NULL: no other domains */
 	void *remote_arg;
 	uint64_t calls[XEN_NR_HYPERCALLS];

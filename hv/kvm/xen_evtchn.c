@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "hv/kvm/xen_remote.h"
+#include "hv/kvm/xen_grant.h"
 
 struct shared_info *xen_shared_info(struct vm *vm)
 {
@@ -102,6 +102,7 @@ static void channel_close(struct vm *vm, evtchn_port_t port)
 	close(p->wait_fd);
 	close(p->notify_fd);
 	p->wait_fd = p->notify_fd = -1;
+	xen_grant_idle(vm, p->remote);
 }
 
 int xen_port_close(struct vm *vm, evtchn_port_t port)

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "hv/kvm/hypercall.h"
+#include "hv/kvm/xen_gntmap.h"
 
 #define BATCH_MAX 4096 /* of one call; Xen preempts, here a guest would hold the lock */
 
@@ -64,11 +65,31 @@ static int64_t set_version(struct vcpu *v, uint64_t va)
 	return version == 1 ? 0 : -EINVAL;
 }
 
+/* A list of arguments. Each says for itself whether it was done. */
+static int64_t each(struct vcpu *v, uint64_t va, uint64_t n, size_t size,
+		    int64_t (*op)(struct vcpu *v, uint64_t va))
+{
+	int64_t ret = 0;
+
+	for (uint64_t i = 0; i < n && !ret; i++)
+		ret = op(v, va + i * size);
+	return ret;
+}
+
 int64_t xen_grant_table_op(struct vcpu *v, const uint64_t arg[6])
 {
 	if (arg[2] > BATCH_MAX)
 		return -EINVAL;
 	switch (arg[0]) {
+	case GNTTABOP_map_grant_ref:
+		return each(v, arg[1], arg[2], sizeof(struct gnttab_map_grant_ref),
+			    gnttab_map);
+	case GNTTABOP_unmap_grant_ref:
+		return each(v, arg[1], arg[2], sizeof(struct gnttab_unmap_grant_ref),
+			    gnttab_unmap);
+	case GNTTABOP_copy:
+		return each(v, arg[1], arg[2], sizeof(struct gnttab_copy),
+			    gnttab_copy_one);
 	case GNTTABOP_setup_table:
 		return arg[2] == 1 ? setup_table(v, arg[1]) : -EINVAL;
 	case GNTTABOP_query_size:

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "hv/kvm/xen_evtchn.h"
@@ -88,11 +89,34 @@ static int remote_status(void *arg, evtchn_port_t port)
 	return EVTCHNSTAT_interdomain;
 }
 
+static int arena_open(void *arg, domid_t granter, uint32_t id, struct xen_arena_fds *a)
+{
+	struct barevm *b = arg;
+
+	if (granter != 3 || id != 5)
+		return -ENOENT;
+	*a = (struct xen_arena_fds){ .pages = BAREVM_ARENA_PAGES, .entry_pages = 1 };
+	a->data = a->entries = dup(b->arena);
+	b->arena_opens++;
+	return 0;
+}
+
+static void arena_close(void *arg, domid_t granter, uint32_t id)
+{
+	struct barevm *b = arg;
+
+	(void)granter;
+	(void)id;
+	b->arena_closes++;
+}
+
 static const struct xen_remote_ops remote_ops = {
 	.alloc = remote_alloc,
 	.bind = remote_bind,
 	.close = remote_close,
 	.status = remote_status,
+	.arena_open = arena_open,
+	.arena_close = arena_close,
 };
 
 /* --------------------------------------------------------------------- object */
@@ -131,6 +155,8 @@ struct barevm *barevm_open(unsigned vcpus)
 		b->vcpu[i].xen.info_gpa = XEN_GFN_NONE;
 		b->vm.vcpu[i] = &b->vcpu[i];
 	}
+	b->arena = memfd_create("arena", MFD_CLOEXEC);
+	must(b->arena >= 0 && !ftruncate(b->arena, BAREVM_ARENA_PAGES * 4096), "arena");
 	xen_remote_set(&b->vm, &remote_ops, b);
 	return b;
 }
@@ -144,6 +170,7 @@ void barevm_close(struct barevm *b)
 		close(b->remote_wait);
 		close(b->remote_notify);
 	}
+	close(b->arena);
 	free(b);
 }
 

@@ -8,10 +8,11 @@
 
 #include "hv/kvm/hypercall.h"
 
-#define BAREVM_DOMID 7
-#define BAREVM_BYTES (4u << 20)
-#define BAREVM_ARGS  0x10000u /* where barevm_call() puts what an argument points to */
-#define BAREVM_INFO  0x20000u /* the shared info page, after barevm_shared_info() */
+#define BAREVM_DOMID	   7
+#define BAREVM_BYTES	   (4u << 20)
+#define BAREVM_ARGS	   0x10000u /* where barevm_call() puts what an argument points to */
+#define BAREVM_ARENA_PAGES 8u	    /* of domain 3; the first has the entries */
+#define BAREVM_INFO	   0x20000u /* the shared info page, after barevm_shared_info() */
 
 struct barevm {
 	struct vm vm;
@@ -19,7 +20,9 @@ struct barevm {
 	unsigned told[4];      /* upcalls that each vcpu got */
 	unsigned remote_opens; /* channels to other domains, and those closed */
 	unsigned remote_closes;
-	domid_t no_remote;		/* a domain that there is not */
+	domid_t no_remote; /* a domain that there is not */
+	int arena;	   /* a memfd: arena 5 of domain 3, a process's */
+	unsigned arena_opens, arena_closes;
 	int remote_wait, remote_notify; /* of the last channel: the other end's
 					 * duplicates */
 };
