@@ -18,6 +18,7 @@
 #include "hv/base/sandbox.h"
 #include "hv/kvm/pagedev.h"
 #include "hv/kvm/pvh.h"
+#include "hv/kvm/xen_timer.h"
 #include "tools/vm_domain.h"
 #include "tools/vm_opt.h"
 
@@ -44,6 +45,8 @@ static const unsigned long kvm_ioctls[] = {
 	KVM_GET_SREGS,
 	KVM_SET_SREGS,
 	KVM_SET_MP_STATE,
+	KVM_GET_MP_STATE,
+	KVM_NMI,
 	KVM_SIGNAL_MSI,
 	KVM_IRQFD,
 	KVM_SET_GSI_ROUTING,
@@ -102,6 +105,8 @@ static int devices_open(struct run *r)
 {
 	int err = console_open(&r->console, r->vm, r->loop, STDIN_FILENO, STDOUT_FILENO);
 
+	if (!err)
+		err = xen_timers_open(r->vm, r->loop);
 	if (!err && r->domain.hv >= 0) {
 		r->xs = hvclient_xenstore(r->domain.hv);
 		err = r->xs < 0 ? r->xs : store_open(&r->store, r->vm, r->loop, r->xs);
@@ -269,8 +274,10 @@ int main(int argc, char **argv)
 		pagedev_close(r.console);
 	if (r.store)
 		pagedev_close(r.store);
-	if (r.vm)
+	if (r.vm) {
+		xen_timers_close(r.vm);
 		vm_destroy(r.vm);
+	}
 	evloop_free(r.loop);
 	return status;
 }

@@ -94,4 +94,10 @@ int vcpu_translate(struct vcpu *v, uint64_t va, uint64_t *gpa);
 /* The state at a PVH entry: 32 bits, flat, paging off. */
 int vcpu_pvh_entry(struct vcpu *v, uint32_t entry, uint32_t start_info);
 
+/* vcpu_state.c: of any vcpu, under the lock. 0 or -errno */
+int vcpu_context_set(struct vcpu *v, const struct vcpu_hvm_context *c);
+int vcpu_up(struct vcpu *v, bool up);
+int vcpu_is_up(struct vcpu *v); /* 1 or 0 */
+int vcpu_nmi(struct vcpu *v);
+
 #endif

@@ -217,6 +217,26 @@ struct vcpu_set_singleshot_timer {
 	uint64_t timeout_abs_ns;
 	uint32_t flags;
 };
+/* VCPUOP_initialise (hvm/hvm_vcpu.h) */
+struct vcpu_hvm_x86_32 {
+	uint32_t eax, ecx, edx, ebx, esp, ebp, esi, edi, eip, eflags;
+	uint32_t cr0, cr3, cr4, pad1;
+	uint64_t efer;
+	uint32_t cs_base, ds_base, ss_base, es_base, tr_base;
+	uint32_t cs_limit, ds_limit, ss_limit, es_limit, tr_limit;
+	uint16_t cs_ar, ds_ar, ss_ar, es_ar, tr_ar, pad2[3];
+};
+struct vcpu_hvm_x86_64 {
+	uint64_t rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi, rip, rflags;
+	uint64_t cr0, cr3, cr4, efer;
+};
+struct vcpu_hvm_context {
+	uint32_t mode, pad;
+	union {
+		struct vcpu_hvm_x86_32 x86_32;
+		struct vcpu_hvm_x86_64 x86_64;
+	} cpu_regs;
+};
 struct vcpu_register_vcpu_info {
 	uint64_t mfn;
 	uint32_t offset;

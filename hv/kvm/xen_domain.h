@@ -35,7 +35,7 @@ struct xen_vcpu {
 	bool info_registered;
 	uint8_t upcall_vector; /* by the local APIC; 0: the callback vector */
 	evtchn_port_t virq[NR_VIRQS];
-	bool down; /* not brought up yet by VCPUOP_up */
+	bool initialised; /* by VCPUOP_initialise: VCPUOP_up may follow */
 };
 
 /* Which ports have an irqfd; 0: this slot has none. */
@@ -46,6 +46,7 @@ struct xen_routes {
 
 struct xen_arena;
 struct xen_handle;
+struct xen_timers;
 struct xen_remote_ops;
 
 struct xen_domain {
@@ -59,6 +60,7 @@ struct xen_domain {
 	uint64_t gnttab_gfn[XEN_GNTTAB_FRAMES];
 	uint64_t pages; /* that the guest has of its RAM */
 	bool runstate_update;
+	struct xen_timers *timers; /* NULL: none: xen_timer.c */
 	struct xen_routes routes;
 	struct xen_arena *arenas;   /* of others, that are open: xen_grant.c */
 	struct xen_handle *handles; /* grants that the guest has mapped */
@@ -84,6 +86,11 @@ struct xen_hw_ops {
 	int (*runstate_update_flag)(struct vm *vm, bool on);
 	int (*callback_vector)(struct vm *vm, uint8_t vector);
 	int (*upcall_vector)(struct vcpu *v, uint8_t vector);
+	/* A vcpu's state: vcpu_state.c. */
+	int (*vcpu_context)(struct vcpu *v, const struct vcpu_hvm_context *c);
+	int (*vcpu_up)(struct vcpu *v, bool up);
+	int (*vcpu_is_up)(struct vcpu *v); /* 1 or 0 */
+	int (*vcpu_nmi)(struct vcpu *v);
 	/* Where the guest's sends on a port go (port->state, notify_fd...); again
 	 * after a change of its vcpu. */
 	int (*port_bind)(struct vm *vm, evtchn_port_t port, const struct xen_port *p,

@@ -5,7 +5,7 @@
 #include <sys/ioctl.h>
 
 #include "hv/kvm/hypercall.h"
-#include "hv/kvm/xen_evtchn.h"
+#include "hv/kvm/xen_timer.h"
 
 #define POLL_MAX_PORTS 128
 
@@ -46,6 +46,15 @@ static int64_t shut_down(struct vcpu *v, uint64_t va)
 	return 0;
 }
 
+static int64_t watchdog(struct vcpu *v, uint64_t va)
+{
+	struct sched_watchdog w;
+
+	if (guest_copy_in(v, &w, va, sizeof(w)))
+		return -EFAULT;
+	return xen_watchdog(v->vm, w.id, w.timeout);
+}
+
 int64_t xen_sched_op(struct vcpu *v, const uint64_t arg[6])
 {
 	switch (arg[0]) {
@@ -57,6 +66,8 @@ int64_t xen_sched_op(struct vcpu *v, const uint64_t arg[6])
 		return block(v);
 	case SCHEDOP_poll:
 		return poll_ports(v, arg[1]);
+	case SCHEDOP_watchdog:
+		return watchdog(v, arg[1]);
 	case SCHEDOP_shutdown:
 		return shut_down(v, arg[1]);
 	default:

@@ -5,6 +5,7 @@
 
 #include "hv/kvm/hypercall.h"
 #include "hv/kvm/xen_evtchn.h"
+#include "hv/kvm/xen_timer.h"
 
 /* The info moves, once; every event that is pending is looked for again. */
 static int64_t register_info(struct vcpu *v, struct vcpu *to, uint64_t va)
@@ -74,6 +75,49 @@ static int64_t singleshot(struct vcpu *v, uint64_t va)
 	return v->vm->hw->timer_set(v, t.timeout_abs_ns);
 }
 
+static int64_t initialise(struct vcpu *v, struct vcpu *to, uint64_t va)
+{
+	struct vcpu_hvm_context c;
+	int up, err;
+
+	if (guest_copy_in(v, &c, va, sizeof(c)))
+		return -EFAULT;
+	up = v->vm->hw->vcpu_is_up(to);
+	if (up < 0)
+		return up;
+	if (up || to->xen.initialised)
+		return -EEXIST;
+	err = v->vm->hw->vcpu_context(to, &c);
+	to->xen.initialised = !err;
+	return err;
+}
+
+/* Up, down, and whether: of one that the guest has brought up in any way. */
+static int64_t power(struct vcpu *v, struct vcpu *to, uint64_t cmd)
+{
+	const struct xen_hw_ops *hw = v->vm->hw;
+	int up = hw->vcpu_is_up(to);
+
+	if (up < 0 || cmd == VCPUOP_is_up)
+		return up;
+	if (cmd == VCPUOP_down) {
+		to->xen.initialised = true; /* it goes on where it was */
+		return hw->vcpu_up(to, false);
+	}
+	if (up)
+		return 0;
+	return to->xen.initialised ? hw->vcpu_up(to, true) : -EINVAL;
+}
+
+static int64_t set_periodic(struct vcpu *v, uint64_t va)
+{
+	struct vcpu_set_periodic_timer p;
+
+	if (guest_copy_in(v, &p, va, sizeof(p)))
+		return -EFAULT;
+	return p.period_ns ? xen_periodic(v, p.period_ns) : -EINVAL;
+}
+
 /* Timers are set by their own vcpu alone. */
 static int64_t timer_op(struct vcpu *v, struct vcpu *to, const uint64_t arg[6])
 {
@@ -85,7 +129,9 @@ static int64_t timer_op(struct vcpu *v, struct vcpu *to, const uint64_t arg[6])
 	case VCPUOP_stop_singleshot_timer:
 		return v->vm->hw->timer_set(v, 0);
 	case VCPUOP_stop_periodic_timer:
-		return 0; /* there is none */
+		return xen_periodic(v, 0);
+	case VCPUOP_set_periodic_timer:
+		return set_periodic(v, arg[2]);
 	default:
 		return -ENOSYS;
 	}
@@ -100,8 +146,14 @@ int64_t xen_vcpu_op(struct vcpu *v, const uint64_t arg[6])
 		return -ENOENT;
 	to = vm->vcpu[arg[1]];
 	switch (arg[0]) {
+	case VCPUOP_initialise:
+		return initialise(v, to, arg[2]);
+	case VCPUOP_up:
+	case VCPUOP_down:
 	case VCPUOP_is_up:
-		return !to->xen.down;
+		return power(v, to, arg[0]);
+	case VCPUOP_send_nmi:
+		return vm->hw->vcpu_nmi(to);
 	case VCPUOP_get_runstate_info:
 		return runstate_info(v, to, arg[2]);
 	case VCPUOP_register_runstate_memory_area:

@@ -15,9 +15,11 @@ fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 [ $# -gt 0 ] || set -- '' 0
+vcpus=1
+[ "${guest##*_}" != smp ] || vcpus=2
 while [ $# -gt 0 ]; do
 	status=0
-	echo 'a line for the guest' | timeout 60 "$vm" --name "${guest##*/}" --memory 16 \
+	echo 'a line for the guest' | timeout 60 "$vm" --name "${guest##*/}" --memory 16 --vcpus $vcpus \
 		--kernel "$guest" --cmdline "p$1" --call-port >"$work/out" 2>"$work/err" ||
 		status=$?
 	if [ "$status" != "$2" ]; then

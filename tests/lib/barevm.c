@@ -41,6 +41,29 @@ static int listen_fd(struct vm *vm, evtchn_port_t port, int fd)
 	return 0;
 }
 
+static int context(struct vcpu *v, const struct vcpu_hvm_context *c)
+{
+	(void)v;
+	return c->mode > 1 ? -EINVAL : 0;
+}
+
+static int power(struct vcpu *v, bool up)
+{
+	of(v->vm)->up[v->id] = up;
+	return 0;
+}
+
+static int is_up(struct vcpu *v)
+{
+	return of(v->vm)->up[v->id];
+}
+
+static int nmi(struct vcpu *v)
+{
+	(void)v;
+	return 0;
+}
+
 /* ------------------------------------------------------------- other domains */
 
 static int channel_new(struct barevm *b, domid_t remote, struct xen_channel *ch)
@@ -139,6 +162,11 @@ struct barevm *barevm_open(unsigned vcpus)
 	bare_hw = xen_hw_user;
 	bare_hw.translate = translate;
 	bare_hw.raise = tell;
+	bare_hw.vcpu_context = context;
+	bare_hw.vcpu_up = power;
+	bare_hw.vcpu_is_up = is_up;
+	bare_hw.vcpu_nmi = nmi;
+	b->up[0] = true;
 	bare_hw.port_listen = listen_fd;
 	b->vm.hw = &bare_hw;
 	b->vm.fd = b->vm.kvm_fd = b->vm.stop_fd = -1;

@@ -17,6 +17,7 @@
 struct barevm {
 	struct vm vm;
 	struct vcpu vcpu[4];
+	bool up[4];	       /* vcpu 0 is from the start */
 	unsigned told[4];      /* upcalls that each vcpu got */
 	unsigned remote_opens; /* channels to other domains, and those closed */
 	unsigned remote_closes;

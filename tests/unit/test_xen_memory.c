@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "hv/kvm/xen_evtchn.h"
+#include "hv/kvm/xen_timer.h"
 #include "tests/lib/barevm.h"
 
 #define OP(family, cmd, arg) barevm_op(b, __HYPERVISOR_##family, cmd, arg, sizeof(*(arg)))
@@ -254,6 +255,67 @@ static void test_vcpu_info(void **state)
 	assert_int_equal(vcpu_op(VCPUOP_is_up, 0, &r, sizeof(r)), 1);
 }
 
+static void test_vcpu_life(void **state)
+{
+	struct vcpu_hvm_context c = { .mode = 2 };
+
+	(void)state;
+	assert_int_equal(vcpu_op(VCPUOP_is_up, 1, &c, sizeof(c)), 0);
+	assert_int_equal(vcpu_op(VCPUOP_up, 1, &c, sizeof(c)), -EINVAL);
+	assert_int_equal(vcpu_op(VCPUOP_initialise, 1, &c, sizeof(c)), -EINVAL);
+	c.mode = 1;
+	assert_int_equal(vcpu_op(VCPUOP_initialise, 0, &c, sizeof(c)), -EEXIST);
+	assert_int_equal(vcpu_op(VCPUOP_initialise, 1, &c, sizeof(c)), 0);
+	assert_int_equal(vcpu_op(VCPUOP_initialise, 1, &c, sizeof(c)), -EEXIST);
+	assert_int_equal(vcpu_op(VCPUOP_up, 1, &c, sizeof(c)), 0);
+	assert_int_equal(vcpu_op(VCPUOP_is_up, 1, &c, sizeof(c)), 1);
+	assert_int_equal(vcpu_op(VCPUOP_down, 1, &c, sizeof(c)), 0);
+	assert_int_equal(vcpu_op(VCPUOP_is_up, 1, &c, sizeof(c)), 0);
+	assert_int_equal(vcpu_op(VCPUOP_up, 1, &c, sizeof(c)), 0);
+	assert_int_equal(vcpu_op(VCPUOP_send_nmi, 2, &c, sizeof(c)), -ENOENT);
+}
+
+static int64_t watchdog(uint32_t id, uint32_t seconds)
+{
+	struct sched_watchdog w = { id, seconds };
+
+	return OP(sched_op, SCHEDOP_watchdog, &w);
+}
+
+static void test_timers(void **state)
+{
+	struct evloop *loop = evloop_new();
+	struct vcpu_set_periodic_timer p = { .period_ns = 5000000 };
+	struct evtchn_bind_virq v = { .virq = VIRQ_TIMER };
+	struct shared_info *s = barevm_shared_info(b);
+
+	(void)state;
+	assert_int_equal(watchdog(0, 1), -ENOSYS);
+	assert_int_equal(xen_timers_open(&b->vm, loop), 0);
+	assert_int_equal(OP(event_channel_op, EVTCHNOP_bind_virq, &v), 0);
+	assert_int_equal(vcpu_op(VCPUOP_set_periodic_timer, 1, &p, sizeof(p)), -EINVAL);
+	assert_int_equal(vcpu_op(VCPUOP_set_periodic_timer, 0, &p, sizeof(p)), 0);
+	assert_int_equal(evloop_once(loop, 5000), 0);
+	assert_int_equal(b->told[0], 1);
+	assert_true(s->evtchn_pending[0] & 1ull << v.port);
+	assert_int_equal(vcpu_op(VCPUOP_stop_periodic_timer, 0, &p, sizeof(p)), 0);
+	p.period_ns = 999;
+	assert_int_equal(vcpu_op(VCPUOP_set_periodic_timer, 0, &p, sizeof(p)), -EINVAL);
+	/* two watchdogs; one is fed, one let go, then one bites */
+	assert_int_equal(watchdog(0, 1000), 1);
+	assert_int_equal(watchdog(0, 1000), 2);
+	assert_int_equal(watchdog(0, 1000), -ENOSPC);
+	assert_int_equal(watchdog(3, 1), -EINVAL);
+	assert_int_equal(watchdog(2, 0), 0);
+	assert_int_equal(watchdog(2, 1), -EINVAL);
+	assert_int_equal(vm_stop_reason(&b->vm), -1);
+	assert_int_equal(watchdog(1, 1), 0);
+	assert_int_equal(evloop_once(loop, 10000), 0);
+	assert_int_equal(vm_stop_reason(&b->vm), SHUTDOWN_watchdog);
+	xen_timers_close(&b->vm);
+	evloop_free(loop);
+}
+
 static void test_others(void **state)
 {
 	struct xen_feature_info f = { .submap_idx = 0 };
@@ -298,6 +360,8 @@ int main(void)
 		EACH(test_hvm),
 		EACH(test_vcpu_info),
 		EACH(test_others),
+		EACH(test_vcpu_life),
+		EACH(test_timers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

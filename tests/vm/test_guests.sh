@@ -4,11 +4,11 @@
 # share of Xen. timeout: 120 s
 . "$(dirname "$0")/guest.sh"
 
-# guest NAME [LETTERS STATUS]
+# guest NAME [LETTERS STATUS [OPTION...]]
 guest() {
 	local status=0
 	timeout 60 "$TANDEM_VM" --memory 16 --kernel "$VM_BUILD/tests/guest/guest_$1" \
-		--cmdline "v${2-}" <<<"a line" >"$work/out" 2>"$work/err" || status=$?
+		--cmdline "v${2-}" "${@:4}" <<<"a line" >"$work/out" 2>"$work/err" || status=$?
 	is "$1 ${2-}: status" "${3-0}" "$status"
 	[ "$status" = "${3-0}" ] || cat "$work/err"
 }
@@ -16,6 +16,7 @@ guest() {
 for g in version memory evtchn hostile; do
 	guest $g
 done
+guest smp '' 0 --vcpus 2
 guest console
 is "the console" "$(printf 'what?\nA LINE\n')" "$(cat "$work/out")"
 for e in 'r 17' 's 18' 'c 19' 't 19' 'a 0' 'b 0'; do
