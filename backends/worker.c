@@ -80,21 +80,6 @@ struct worker_reg *worker_reg(struct worker *w)
 	return &w->reg;
 }
 
-struct io_uring_sqe *worker_sqe_held(struct worker *w, struct worker_op *op)
-{
-	struct io_uring_sqe *sqe = io_uring_get_sqe(&w->ring);
-
-	while (!sqe) {
-		/* cannot fail for long: the kernel takes them once completions,
-		 * which go to an unbounded overflow list, made room */
-		(void)io_uring_submit(&w->ring);
-		sqe = io_uring_get_sqe(&w->ring);
-	}
-	memset(sqe, 0, sizeof(*sqe));
-	io_uring_sqe_set_data(sqe, op);
-	return sqe;
-}
-
 struct io_uring_sqe *worker_sqe(struct worker *w, struct worker_op *op)
 {
 	if (io_uring_sq_ready(&w->ring) >= worker_batch(w))
