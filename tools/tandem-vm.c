@@ -19,6 +19,7 @@
 #include "hv/kvm/pagedev.h"
 #include "hv/kvm/pvh.h"
 #include "hv/kvm/xen_timer.h"
+#include "tools/vm_control.h"
 #include "tools/vm_domain.h"
 #include "tools/vm_opt.h"
 
@@ -34,6 +35,8 @@ struct run {
 	struct evloop *loop;
 	struct vm *vm;
 	struct pagedev *console, *store;
+	struct vm_control *control; /* NULL: started by hand */
+	struct evsource *stop_src;
 };
 
 /* What the sandbox lets through: what a running machine needs of KVM. */
@@ -123,6 +126,7 @@ static int enter_sandbox(const struct run *r)
 	const struct sandbox_spec spec = {
 		.ioctls = kvm_ioctls,
 		.nioctls = sizeof(kvm_ioctls) / sizeof(kvm_ioctls[0]),
+		.accept = r->o.control >= 0,
 	};
 	int err;
 
@@ -144,13 +148,29 @@ static void on_signal(void *arg, uint32_t events)
 
 	(void)events;
 	vm_stop(r->vm, SHUTDOWN_poweroff);
+	evloop_stop(r->loop, 0);
 }
 
+/* The guest has stopped. Who controls it decides what comes next. */
 static void on_stop(void *arg, uint32_t events)
 {
 	struct run *r = arg;
 
 	(void)events;
+	if (!r->control) {
+		evloop_stop(r->loop, 0);
+		return;
+	}
+	evloop_del(r->stop_src);
+	vm_join(r->vm);
+	pagedev_drain(r->console);
+	vm_control_stopped(r->control);
+}
+
+static void on_end(void *arg)
+{
+	struct run *r = arg;
+
 	evloop_stop(r->loop, 0);
 }
 
@@ -197,7 +217,13 @@ static int run_machine(struct run *r)
 	int err = evloop_add(r->loop, r->signal_fd, EPOLLIN, on_signal, r, NULL);
 
 	if (!err)
-		err = evloop_add(r->loop, r->vm->stop_fd, EPOLLIN, on_stop, r, NULL);
+		err = evloop_add(r->loop, r->vm->stop_fd, EPOLLIN, on_stop, r,
+				 &r->stop_src);
+	if (!err && r->o.control >= 0)
+		err = vm_control_open(&r->control, r->vm, r->loop, r->o.control, on_end,
+				      r);
+	if (r->o.paused)
+		vm_pause(r->vm);
 	if (!err)
 		err = vm_start(r->vm);
 	if (!err)
@@ -270,6 +296,7 @@ int main(int argc, char **argv)
 	vm_options(argc, argv, &r.o);
 	if (!run(&r))
 		status = status_of(&r);
+	vm_control_close(r.control);
 	if (r.console)
 		pagedev_close(r.console);
 	if (r.store)

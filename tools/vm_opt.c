@@ -13,7 +13,7 @@
 
 #define MIB 1048576ull
 
-enum { OPT_NO_SANDBOX = 256, OPT_STATS, OPT_CALL_PORT };
+enum { OPT_NO_SANDBOX = 256, OPT_STATS, OPT_CALL_PORT, OPT_CONTROL, OPT_PAUSED };
 
 static const struct argp_option option_table[] = {
 	{ "name", 'n', "NAME", 0, "what messages call it (its domain's name)", 0 },
@@ -22,6 +22,11 @@ static const struct argp_option option_table[] = {
 	{ "cmdline", 'a', "TEXT", 0, "its command line", 0 },
 	{ "memory", 'm', "MIB", 0, "RAM, in MiB (256)", 0 },
 	{ "vcpus", 'c', "N", 0, "virtual CPUs, at most 32 (1)", 0 },
+	{ "control", OPT_CONTROL, "FD", 0,
+	  "a listening socket: serve the control protocol there, and stay when the guest "
+	  "has stopped",
+	  0 },
+	{ "paused", OPT_PAUSED, NULL, 0, "do not run until told so by --control", 0 },
 	{ "stats", OPT_STATS, NULL, 0, "print counters at the end, as JSON on stderr",
 	  0 },
 	{ "call-port", OPT_CALL_PORT, NULL, 0,
@@ -47,6 +52,12 @@ static error_t parse_more(int key, struct vm_options *o, char *arg)
 	case OPT_STATS:
 		o->stats = true;
 		break;
+	case OPT_CONTROL:
+		o->control = (int)number("control", arg, 3, 65535);
+		break;
+	case OPT_PAUSED:
+		o->paused = true;
+		break;
 	case OPT_CALL_PORT:
 		o->call_port = true;
 		break;
@@ -62,6 +73,9 @@ static error_t parse_more(int key, struct vm_options *o, char *arg)
 	case ARGP_KEY_END:
 		if (!o->kernel)
 			opt_error("--kernel: what is it to boot?");
+		if (o->paused && o->control < 0)
+			opt_error("--paused: nobody could make it run without "
+				  "--control");
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -113,8 +127,10 @@ void vm_options(int argc, char **argv, struct vm_options *o)
 {
 	const struct argp argp = { option_table, parse, NULL, doc, NULL, NULL, NULL };
 
-	*o = (struct vm_options){
-		.cmdline = "", .memory = 256 * MIB, .vcpus = 1, .sandbox = true
-	};
+	*o = (struct vm_options){ .cmdline = "",
+				  .memory = 256 * MIB,
+				  .vcpus = 1,
+				  .control = -1,
+				  .sandbox = true };
 	opt_parse(&argp, argc, argv, o);
 }

@@ -10,7 +10,8 @@ struct vm_options {
 	const char *name, *kernel, *ramdisk, *cmdline;
 	uint64_t memory; /* bytes */
 	unsigned vcpus;
-	bool sandbox, stats, call_port;
+	int control; /* a listening socket that was handed over; -1: none */
+	bool sandbox, stats, call_port, paused;
 };
 
 /* Ends the program with status 2 and a line if they are wrong. */

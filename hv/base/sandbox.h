@@ -33,6 +33,8 @@ struct sandbox_spec {
 	/* ioctl commands to allow besides those that every backend may use. */
 	const unsigned long *ioctls;
 	unsigned nioctls;
+	/* Connections may be taken from sockets that listen already. */
+	bool accept;
 	/* RLIMIT_NOFILE and RLIMIT_AS from now on; 0: as it is. */
 	uint64_t nofile, memory;
 };

@@ -256,6 +256,8 @@ static int allow_wanted(scmp_filter_ctx ctx, const struct sandbox_spec *spec)
 
 	if (spec->uring_setup)
 		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(io_uring_setup), 0);
+	if (!err && spec->accept)
+		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(accept4), 0);
 	for (unsigned i = 0; i < spec->nioctls && !err; i++)
 		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
 				       arg_is(1, spec->ioctls[i]));

@@ -172,7 +172,12 @@ static void *vcpu_main(void *arg)
 	struct vcpu *v = arg;
 	int err = 0;
 
+	atomic_store(&v->tid, gettid());
 	while (!err && !atomic_load(&v->vm->stopped)) {
+		if (vm_is_paused(v->vm)) {
+			vcpu_park(v);
+			continue;
+		}
 		if (ioctl(v->fd, KVM_RUN, 0) < 0) {
 			if (errno == EINTR || errno == EAGAIN)
 				kicked(v);
@@ -184,6 +189,7 @@ static void *vcpu_main(void *arg)
 	}
 	if (err)
 		crashed(v, "its registers", (uint64_t)-err);
+	vcpu_ended(v);
 	return NULL;
 }
 

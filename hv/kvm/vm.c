@@ -165,6 +165,7 @@ int vm_create(struct vm **out, const struct vm_spec *spec, const char **why)
 	vm->nvcpus = spec->vcpus;
 	memcpy(vm->name, spec->name, strnlen(spec->name, sizeof(vm->name) - 1));
 	pthread_mutex_init(&vm->lock, NULL);
+	pthread_cond_init(&vm->park, NULL);
 	vm->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	err = vm->stop_fd < 0 ? -errno : 0;
 	if (!err && (!spec->vcpus || spec->vcpus > VM_MAX_VCPUS)) {
@@ -213,6 +214,7 @@ int vm_stop_reason(const struct vm *vm)
 void vm_join(struct vm *vm)
 {
 	vm_stop(vm, SHUTDOWN_poweroff);
+	vm_unpause(vm); /* those who are parked leave */
 	for (unsigned i = 0; i < vm->nvcpus; i++) {
 		struct vcpu *v = vm->vcpu[i];
 
@@ -238,6 +240,7 @@ void vm_destroy(struct vm *vm)
 		close(vm->kvm_fd);
 	if (vm->stop_fd >= 0)
 		close(vm->stop_fd);
+	pthread_cond_destroy(&vm->park);
 	pthread_mutex_destroy(&vm->lock);
 	free(vm);
 }

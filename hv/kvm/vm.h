@@ -43,6 +43,7 @@ struct vcpu {
 	size_t run_size;
 	pthread_t thread;
 	bool started;
+	_Atomic pid_t tid; /* the thread's, for those who look at it from outside */
 	uint64_t exits[VM_NR_EXITS]; /* by reason */
 	struct xen_vcpu xen;
 };
@@ -61,7 +62,10 @@ struct vm {
 	struct xen_domain xen;
 	_Atomic int stopped; /* 0, or 1 + SHUTDOWN_* of the first who said so */
 	int stop_fd;	     /* readable then */
-	int log_budget;	     /* for lines that a guest causes */
+	_Atomic bool pausing;
+	unsigned parked; /* vcpus that are out of the guest for it, or have ended */
+	pthread_cond_t park;
+	int log_budget; /* for lines that a guest causes */
 	/* Bytes of port 0xe9 and console_io; may be NULL. Under the lock. */
 	void (*debug_out)(void *arg, const char *s, size_t len);
 	void *debug_arg;
@@ -72,6 +76,20 @@ int vm_create(struct vm **vm, const struct vm_spec *spec, const char **why);
 
 /* What it runs: pvh.h. Then, once: */
 int vm_start(struct vm *vm);
+
+/*
+ * Between vm_pause() and vm_unpause() no vcpu is in the guest nor makes a hypercall:
+ * memory and vcpus are still, but for what other domains do. Before vm_start() too;
+ * pausing twice is pausing once. Not from a vcpu. (vm_pause.c)
+ */
+void vm_pause(struct vm *vm);
+void vm_unpause(struct vm *vm);
+bool vm_is_paused(const struct vm *vm);
+/* CPU time of a vcpu so far, in ns. */
+uint64_t vcpu_cpu_time(const struct vcpu *v);
+/* A vcpu's thread waits while the machine is paused; it has ended for good. */
+void vcpu_park(struct vcpu *v);
+void vcpu_ended(struct vcpu *v);
 
 /* Ends the guest for a reason SHUTDOWN_*; the first counts. Any thread. */
 void vm_stop(struct vm *vm, int reason);

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: MIT */
+/* The control socket of a VM's process: connections, and a handler an operation. */
+#include "tools/vm_control.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "hv/base/fdpass.h"
+#include "tools/vmctl.h"
+
+#define MAX_CLIENTS 16
+
+struct client {
+	struct vm_control *control;
+	int fd; /* -1: free */
+	bool waits;
+	struct evsource *src;
+};
+
+struct vm_control {
+	struct vm *vm;
+	struct evloop *loop;
+	int listener;
+	struct evsource *src;
+	void (*end)(void *arg);
+	void *end_arg;
+	struct client client[MAX_CLIENTS];
+};
+
+/* ---------------------------------------------------------------- operations */
+
+/* 0, -errno, or NO_REPLY: the reply comes later. fds are closed by the caller. */
+#define NO_REPLY 1
+
+static int op_info(struct client *cl, const struct vmctl_call *call,
+		   struct vmctl_reply *reply, const int *fds)
+{
+	struct vm *vm = cl->control->vm;
+	int reason = vm_stop_reason(vm);
+
+	(void)call;
+	(void)fds;
+	pthread_mutex_lock(&vm->lock);
+	reply->value = vm->xen.pages * XEN_PAGE_SIZE;
+	pthread_mutex_unlock(&vm->lock);
+	reply->id = vm->nvcpus;
+	reply->flags = vm_is_paused(vm) ? VMCTL_PAUSED : 0;
+	if (reason >= 0) {
+		reply->flags |= VMCTL_STOPPED;
+		reply->value2 = (uint64_t)reason;
+	}
+	return 0;
+}
+
+static int op_pause(struct client *cl, const struct vmctl_call *call,
+		    struct vmctl_reply *reply, const int *fds)
+{
+	(void)call;
+	(void)reply;
+	(void)fds;
+	if (vm_stop_reason(cl->control->vm) >= 0)
+		return -ESRCH;
+	vm_pause(cl->control->vm);
+	return 0;
+}
+
+static int op_unpause(struct client *cl, const struct vmctl_call *call,
+		      struct vmctl_reply *reply, const int *fds)
+{
+	(void)call;
+	(void)reply;
+	(void)fds;
+	vm_unpause(cl->control->vm);
+	return 0;
+}
+
+static int op_vcpu(struct client *cl, const struct vmctl_call *call,
+		   struct vmctl_reply *reply, const int *fds)
+{
+	struct vm *vm = cl->control->vm;
+	struct vcpu *v;
+
+	(void)fds;
+	if (call->id >= vm->nvcpus)
+		return -ENOENT;
+	v = vm->vcpu[call->id];
+	pthread_mutex_lock(&vm->lock);
+	reply->flags = v->xen.down ? 0 : VMCTL_ONLINE;
+	pthread_mutex_unlock(&vm->lock);
+	reply->value = vcpu_cpu_time(v);
+	reply->value2 = (uint64_t)atomic_load(&v->tid);
+	return 0;
+}
+
+static int op_wait(struct client *cl, const struct vmctl_call *call,
+		   struct vmctl_reply *reply, const int *fds)
+{
+	int reason = vm_stop_reason(cl->control->vm);
+
+	(void)call;
+	(void)fds;
+	cl->waits = reason < 0;
+	if (cl->waits)
+		return NO_REPLY;
+	reply->value = (uint64_t)reason;
+	return 0;
+}
+
+static int op_end(struct client *cl, const struct vmctl_call *call,
+		  struct vmctl_reply *reply, const int *fds)
+{
+	(void)call;
+	(void)reply;
+	(void)fds;
+	cl->control->end(cl->control->end_arg);
+	return 0;
+}
+
+static int op_rings(struct client *cl, const struct vmctl_call *call,
+		    struct vmctl_reply *reply, const int *fds)
+{
+	const struct vm *vm = cl->control->vm;
+
+	(void)call;
+	(void)fds;
+	reply->id = (uint32_t)vm->xen.param[HVM_PARAM_CONSOLE_EVTCHN];
+	reply->flags = (uint32_t)vm->xen.param[HVM_PARAM_STORE_EVTCHN];
+	reply->value = vm->xen.param[HVM_PARAM_CONSOLE_PFN];
+	reply->value2 = vm->xen.param[HVM_PARAM_STORE_PFN];
+	return 0;
+}
+
+static const struct op {
+	int (*run)(struct client *cl, const struct vmctl_call *call,
+		   struct vmctl_reply *reply, const int *fds);
+	int nfds;      /* that come with the request */
+	bool takes_id; /* what else must be zero */
+	bool takes_flags;
+	bool takes_value;
+} ops[VMCTL_NR_OPS] = {
+	[VMCTL_INFO] = { .run = op_info },
+	[VMCTL_PAUSE] = { .run = op_pause },
+	[VMCTL_UNPAUSE] = { .run = op_unpause },
+	[VMCTL_VCPU] = { .run = op_vcpu, .takes_id = true },
+	[VMCTL_WAIT] = { .run = op_wait },
+	[VMCTL_END] = { .run = op_end },
+	[VMCTL_RINGS] = { .run = op_rings },
+};
+
+/* --------------------------------------------------------------- connections */
+
+static void client_end(struct client *cl)
+{
+	if (cl->fd < 0)
+		return;
+	if (cl->src)
+		evloop_del(cl->src);
+	close(cl->fd);
+	cl->fd = -1;
+	cl->src = NULL;
+	cl->waits = false;
+}
+
+/* A peer that does not read its reply loses its connection. */
+static void reply_send(struct client *cl, const struct vmctl_reply *reply)
+{
+	if (send(cl->fd, reply, sizeof(*reply), MSG_DONTWAIT | MSG_NOSIGNAL) !=
+	    (ssize_t)sizeof(*reply))
+		client_end(cl);
+}
+
+static int call_check(const struct vmctl_call *call, int nfds)
+{
+	const struct op *op;
+
+	if (call->version != VMCTL_VERSION)
+		return -EPROTO;
+	if (call->op >= VMCTL_NR_OPS)
+		return -ENOSYS;
+	op = &ops[call->op];
+	if (nfds != op->nfds || (call->id && !op->takes_id) ||
+	    (call->flags && !op->takes_flags) || (call->value && !op->takes_value))
+		return -EINVAL;
+	return 0;
+}
+
+static void on_call(void *arg, uint32_t events)
+{
+	struct client *cl = arg;
+	struct vmctl_reply reply = { .version = VMCTL_VERSION };
+	struct vmctl_call call;
+	int fds[VMCTL_MAX_FDS], nfds = VMCTL_MAX_FDS, err;
+	long n = fdpass_recv(cl->fd, &call, sizeof(call), fds, &nfds, MSG_DONTWAIT);
+
+	(void)events;
+	if (n == -EAGAIN)
+		return;
+	if (n != (long)sizeof(call) || cl->waits) { /* its end, or no request */
+		for (int i = 0; n >= 0 && i < nfds; i++)
+			close(fds[i]);
+		client_end(cl);
+		return;
+	}
+	err = call_check(&call, nfds);
+	if (!err)
+		err = ops[call.op].run(cl, &call, &reply, fds);
+	for (int i = 0; i < nfds; i++)
+		close(fds[i]);
+	if (err == NO_REPLY)
+		return;
+	reply.status = err;
+	reply_send(cl, &reply);
+}
+
+static void on_connect(void *arg, uint32_t events)
+{
+	struct vm_control *c = arg;
+	int fd = accept4(c->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	(void)events;
+	if (fd < 0)
+		return;
+	for (unsigned i = 0; i < MAX_CLIENTS; i++) {
+		struct client *cl = &c->client[i];
+
+		if (cl->fd >= 0)
+			continue;
+		cl->fd = fd;
+		if (evloop_add(c->loop, fd, EPOLLIN, on_call, cl, &cl->src))
+			client_end(cl);
+		return;
+	}
+	close(fd); /* too many: they see the end */
+}
+
+int vm_control_open(struct vm_control **control, struct vm *vm, struct evloop *loop,
+		    int listener, void (*end)(void *arg), void *arg)
+{
+	struct vm_control *c = calloc(1, sizeof(*c));
+	int err;
+
+	if (!c)
+		return -ENOMEM;
+	c->vm = vm;
+	c->loop = loop;
+	c->listener = listener;
+	c->end = end;
+	c->end_arg = arg;
+	for (unsigned i = 0; i < MAX_CLIENTS; i++) {
+		c->client[i].control = c;
+		c->client[i].fd = -1;
+	}
+	err = evloop_add(loop, listener, EPOLLIN, on_connect, c, &c->src);
+	if (err)
+		vm_control_close(c);
+	else
+		*control = c;
+	return err;
+}
+
+void vm_control_stopped(struct vm_control *c)
+{
+	const struct vmctl_reply reply = { .version = VMCTL_VERSION,
+					   .value = (uint64_t)vm_stop_reason(c->vm) };
+
+	for (unsigned i = 0; i < MAX_CLIENTS; i++) {
+		struct client *cl = &c->client[i];
+
+		if (cl->fd < 0 || !cl->waits)
+			continue;
+		cl->waits = false;
+		reply_send(cl, &reply);
+	}
+}
+
+void vm_control_close(struct vm_control *c)
+{
+	if (!c)
+		return;
+	for (unsigned i = 0; i < MAX_CLIENTS; i++)
+		client_end(&c->client[i]);
+	if (c->src)
+		evloop_del(c->src);
+	close(c->listener);
+	free(c);
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The control protocol of one VM's process, on a SOCK_SEQPACKET unix socket: `vm/DOMID`
+ * in the state directory, which only its owner may open. One request packet, one
+ * reply packet, in order; a malformed packet ends the connection.
+ *
+ * Packets have a fixed size; unused fields are zero (checked in requests).
+ * Descriptors travel beside a request, exactly as many as its operation says. A new
+ * operation gets the next number and a handler in vm_control.c's table; another
+ * meaning of an old one, another version.
+ */
+#ifndef TANDEM_TOOLS_VMCTL_H
+#define TANDEM_TOOLS_VMCTL_H
+
+#include <stdint.h>
+
+#define VMCTL_VERSION 1u
+#define VMCTL_MAX_FDS 2
+#define VMCTL_DIR     "vm" /* in the state directory */
+
+enum vmctl_op {
+	/* -> id: vcpus, flags: VMCTL_PAUSED, VMCTL_STOPPED, value: bytes of RAM that
+	 * the guest has, value2: SHUTDOWN_* if it has stopped */
+	VMCTL_INFO = 0,
+	/* Answered when no vcpu is in the guest any more. */
+	VMCTL_PAUSE = 1,
+	VMCTL_UNPAUSE = 2,
+	/* id: a vcpu -> flags: VMCTL_ONLINE, value: its CPU time in ns, value2: its
+	 * thread. -ENOENT */
+	VMCTL_VCPU = 3,
+	/* Answered when the guest stops or has stopped -> value: SHUTDOWN_* */
+	VMCTL_WAIT = 4,
+	/* Ends the process, whatever the guest does. */
+	VMCTL_END = 5,
+	/* -> id: the console's port, flags: the store's, value: the console's page
+	 * frame, value2: the store's. What xenstore tells. */
+	VMCTL_RINGS = 6,
+	VMCTL_NR_OPS,
+};
+
+#define VMCTL_PAUSED  1u
+#define VMCTL_STOPPED 2u
+#define VMCTL_ONLINE  1u
+
+struct vmctl_call {
+	uint32_t op;	  /* enum vmctl_op */
+	uint32_t version; /* VMCTL_VERSION, in every packet */
+	uint32_t id;
+	uint32_t flags;
+	uint64_t value;
+};
+
+struct vmctl_reply {
+	int32_t status;	  /* 0 or -errno; -ENOSYS: no such operation */
+	uint32_t version; /* the server's */
+	uint32_t id;
+	uint32_t flags;
+	uint64_t value, value2;
+};
+
+#endif
