@@ -68,6 +68,8 @@ void claims_end(struct conn *c);
 int call_vm_memory(struct conn *c, const struct hvcall *call, struct answer *ans);
 /* registry.vm_serves; arg: the server */
 bool vm_serves(void *arg, domid_t vm, domid_t peer);
+/* vm_end.c: each device that it serves or uses gets the state Closed. */
+void vm_devices_closed(struct xs_server *xs, domid_t vm);
 /* The client ends: if it runs a VM, xenstore is told. */
 void vm_client_end(struct conn *c);
 

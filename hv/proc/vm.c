@@ -40,8 +40,10 @@ void vm_client_end(struct conn *c)
 	const struct domain *dom = c->client.dom;
 	const struct arena *a = dom->vm ? dom->arenas[0] : NULL;
 
-	if (a && a->owner == &c->client)
+	if (a && a->owner == &c->client) {
+		vm_devices_closed(c->srv->xs, dom->id);
 		xs_server_stopped(c->srv->xs, dom->id);
+	}
 }
 
 /* ------------------------------------------------------- who serves a device */

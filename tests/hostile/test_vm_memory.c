@@ -324,13 +324,62 @@ static void test_news(void **state)
 	plat_close(dom0);
 }
 
+/* The VM that ends is a backend and a frontend: both its peers are told, no other is. */
+static void test_devices_close(void **state)
+{
+	static const struct {
+		const char *path, *before, *after;
+	} keys[] = {
+		{ "/local/domain/%u/device/vbd/51712/state", "4", "6" },
+		{ "/local/domain/%u/device/vif/0/state", "1", "1" },
+		{ "/local/domain/%u/device/vbd/51712/queue-0/state", "4", "4" },
+		{ "/local/domain/%u/device/state", "4", "4" },
+		{ "/local/domain/%u/backend/vbd/77/51728/state", "4", "6" },
+		{ "/local/domain/%u/backend/vbd/77/51744/state", "1", "1" },
+		{ "/local/domain/%u/backend/vif/77/0/state", "2", "6" },
+		{ "/local/domain/%u/backend/vif/77/0/hotplug-status", "x", "x" },
+		{ "/local/domain/%u/state", "4", "4" },
+	};
+	const size_t n = sizeof(keys) / sizeof(*keys);
+	struct hvd_pair *f = *state;
+	struct plat *dom0;
+	char path[128], *value;
+
+	assert_int_equal(hvd_plat(NULL, 0, &dom0), 0);
+	for (size_t i = 0; i < n; i++) {
+		snprintf(path, sizeof(path), keys[i].path, f->front_id);
+		assert_int_equal(xenstore_write(dom0, XENSTORE_NO_TX, path,
+						keys[i].before),
+				 0);
+	}
+	plat_close(f->front);
+	f->front = NULL;
+	for (size_t i = 0; i < n; i++) {
+		snprintf(path, sizeof(path), keys[i].path, f->front_id);
+		/* the broker sees the end at some time */
+		for (int tries = 0; tries < 1000; tries++) {
+			assert_int_equal(xenstore_read(dom0, XENSTORE_NO_TX, path, &value,
+						       NULL),
+					 0);
+			if (!strcmp(value, keys[i].after))
+				break;
+			free(value);
+			value = NULL;
+			usleep(5000);
+		}
+		assert_non_null(value);
+		free(value);
+	}
+	plat_close(dom0);
+}
+
 int main(void)
 {
 #define T(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_strangers), T(test_odd_keys),	T(test_next_with_same_id),
-		T(test_lies),	   T(test_descriptors), T(test_vm_dies),
-		T(test_news),
+		T(test_strangers), T(test_odd_keys),	  T(test_next_with_same_id),
+		T(test_lies),	   T(test_descriptors),	  T(test_vm_dies),
+		T(test_news),	   T(test_devices_close),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
