@@ -253,6 +253,10 @@ static int ask_to_close(xenstore_tx_t tx, void *arg)
 	if (!node_exists(d->plat, tx, d->be_path))
 		return -ENOENT; /* a write would make it anew */
 	dev_xs_put(&err, d->plat, tx, d->be_path, "online", "0");
+	/* a backend that has closed it, as its frontend did, has nothing more to do:
+	 * Linux' would not even look */
+	if (dev_xs_state(d) == XenbusStateClosed)
+		return err;
 	dev_xs_put(&err, d->plat, tx, d->be_path, "state", "%d", XenbusStateClosing);
 	return err;
 }
