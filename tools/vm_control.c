@@ -89,7 +89,7 @@ static int op_vcpu(struct client *cl, const struct vmctl_call *call,
 		return -ENOENT;
 	v = vm->vcpu[call->id];
 	pthread_mutex_lock(&vm->lock);
-	reply->flags = v->xen.down ? 0 : VMCTL_ONLINE;
+	reply->flags = v->vm->hw->vcpu_is_up(v) ? VMCTL_ONLINE : 0;
 	pthread_mutex_unlock(&vm->lock);
 	reply->value = vcpu_cpu_time(v);
 	reply->value2 = (uint64_t)atomic_load(&v->tid);
