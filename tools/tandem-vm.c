@@ -47,6 +47,7 @@ static const unsigned long kvm_ioctls[] = {
 	KVM_SET_REGS,
 	KVM_GET_SREGS,
 	KVM_SET_SREGS,
+	KVM_GET_MP_STATE,
 	KVM_SET_MP_STATE,
 	KVM_GET_MP_STATE,
 	KVM_NMI,

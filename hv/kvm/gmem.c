@@ -7,11 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "hv/kvm/xen_shared.h"
 
-#define PAGE XEN_PAGE_SIZE
+#define PAGE	  XEN_PAGE_SIZE
+#define HUGE_PAGE (2u << 20)
 
 /* What `denied` says of a page. A placed page keeps its mark in bit 7. */
 #define DENIED_WRITE 1u
@@ -34,6 +36,30 @@ static int memfd_make(const char *name, uint64_t bytes)
 	return err;
 }
 
+/* Where huge pages could be, guest and host addresses must agree in their low bits. */
+static int region_map(struct gmem_region *r)
+{
+	uint8_t *at = mmap(NULL, r->size + HUGE_PAGE, PROT_NONE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	size_t head;
+	int err;
+
+	if (at == MAP_FAILED)
+		return -errno;
+	head = (HUGE_PAGE - (uintptr_t)at % HUGE_PAGE + r->gpa) % HUGE_PAGE;
+	r->hva = at + head;
+	if (head)
+		munmap(at, head);
+	munmap(r->hva + r->size, HUGE_PAGE - head);
+	if (r->fd < 0 || mmap(r->hva, r->size, PROT_READ | PROT_WRITE,
+			      MAP_SHARED | MAP_FIXED | MAP_NORESERVE, r->fd,
+			      (off_t)r->fd_offset) != MAP_FAILED)
+		return 0;
+	err = -errno;
+	munmap(r->hva, r->size);
+	return err;
+}
+
 /* Adds a region. fd -1: address space that holds nothing yet. */
 static int region_add(struct gmem *m, uint64_t gpa, uint64_t size, int fd,
 		      uint64_t offset, bool pages)
@@ -48,16 +74,9 @@ static int region_add(struct gmem *m, uint64_t gpa, uint64_t size, int fd,
 	};
 	if (pages && !(r->denied = calloc(size / PAGE, 1)))
 		return -ENOMEM;
-	if (fd >= 0)
-		r->hva = mmap(NULL, size, PROT_READ | PROT_WRITE,
-			      MAP_SHARED | MAP_NORESERVE, fd, (off_t)offset);
-	else
-		r->hva = mmap(NULL, size, PROT_NONE,
-			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (r->hva == MAP_FAILED) {
-		err = -errno;
+	err = region_map(r);
+	if (err)
 		goto out_denied;
-	}
 	if (fd < 0)
 		memset(r->denied, DENIED_ALL, size / PAGE);
 	err = m->slot_set ? m->slot_set(m->slot_arg, m->n, r) : 0;
@@ -276,14 +295,16 @@ bool gmem_placed(const struct gmem *m, uint64_t gfn)
 
 /* ---------------------------------------------------------------- ballooning */
 
-static uint8_t *ram_page(struct gmem *m, uint64_t gfn, uint64_t *offset)
+/* What `denied` says of n pages of RAM, and where they lie. NULL: they are not RAM. */
+static uint8_t *ram_pages(struct gmem *m, uint64_t gfn, uint64_t n, uint64_t *offset)
 {
+	const uint64_t limit = 1ull << (GMEM_ADDR_BITS - XEN_PAGE_SHIFT);
 	const struct gmem_region *r;
 	uint64_t at;
 
-	if (gfn >= 1ull << (GMEM_ADDR_BITS - XEN_PAGE_SHIFT))
+	if (gfn >= limit || !n || n > limit - gfn)
 		return NULL;
-	r = region_find(m, gfn << XEN_PAGE_SHIFT, PAGE);
+	r = region_find(m, gfn << XEN_PAGE_SHIFT, n << XEN_PAGE_SHIFT);
 	if (!r || r->fd != m->ram_fd)
 		return NULL;
 	at = (gfn << XEN_PAGE_SHIFT) - r->gpa;
@@ -291,27 +312,76 @@ static uint8_t *ram_page(struct gmem *m, uint64_t gfn, uint64_t *offset)
 	return &r->denied[at / PAGE];
 }
 
-int gmem_release(struct gmem *m, uint64_t gfn)
+static bool all_are(const uint8_t *denied, uint64_t n, uint8_t what)
+{
+	for (uint64_t i = 0; i < n; i++)
+		if (denied[i] != what)
+			return false;
+	return true;
+}
+
+static int punch(struct gmem *m, uint64_t offset, uint64_t n)
+{
+	return fallocate(m->ram_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			 (off_t)offset, (off_t)(n * PAGE)) < 0
+		       ? -errno
+		       : 0;
+}
+
+int gmem_release(struct gmem *m, uint64_t gfn, uint64_t n)
 {
 	uint64_t offset = 0;
-	uint8_t *page = ram_page(m, gfn, &offset);
+	uint8_t *denied = ram_pages(m, gfn, n, &offset);
+	int err;
 
-	if (!page || *page)
+	if (!denied || !all_are(denied, n, 0))
 		return -ENOENT;
-	if (fallocate(m->ram_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-		      (off_t)offset, PAGE) < 0)
-		return -errno;
-	*page = DENIED_ALL;
+	err = punch(m, offset, n);
+	if (!err)
+		memset(denied, DENIED_ALL, n);
+	return err;
+}
+
+int gmem_hide(struct gmem *m, uint64_t gfn, uint64_t n)
+{
+	uint64_t offset = 0;
+	uint8_t *denied = ram_pages(m, gfn, n, &offset);
+
+	if (!denied || !all_are(denied, n, 0))
+		return -ENOENT;
+	memset(denied, DENIED_ALL, n);
 	return 0;
 }
 
-int gmem_populate(struct gmem *m, uint64_t gfn)
+int gmem_punch(struct gmem *m, uint64_t gfn)
 {
 	uint64_t offset = 0;
-	uint8_t *page = ram_page(m, gfn, &offset);
+	const uint8_t *denied = ram_pages(m, gfn, 1, &offset);
 
-	if (!page || *page != DENIED_ALL)
+	if (!denied || (*denied != DENIED_ALL && !(*denied & RELEASED)))
 		return -ENOENT;
-	*page = 0;
-	return 0;
+	return punch(m, offset, 1);
+}
+
+int gmem_populate(struct gmem *m, uint64_t gfn, uint64_t n)
+{
+	uint64_t offset = 0;
+	uint8_t *denied = ram_pages(m, gfn, n, &offset);
+	int err;
+
+	if (!denied || !all_are(denied, n, DENIED_ALL))
+		return -ENOENT;
+	/* it may have been touched since, by the guest or by a backend */
+	err = punch(m, offset, n);
+	if (!err)
+		memset(denied, 0, n);
+	return err;
+}
+
+uint64_t gmem_resident(const struct gmem *m)
+{
+	struct stat st;
+
+	/* cannot fail: it is ours */
+	return fstat(m->ram_fd, &st) ? 0 : (uint64_t)st.st_blocks * 512;
 }

@@ -75,8 +75,22 @@ int gmem_remove(struct gmem *m, uint64_t gfn);
 /* Is a page placed there? */
 bool gmem_placed(const struct gmem *m, uint64_t gfn);
 
-/* Ballooning: gives RAM at gfn to the host, or takes it back, zeroed. -ENOENT */
-int gmem_release(struct gmem *m, uint64_t gfn);
-int gmem_populate(struct gmem *m, uint64_t gfn);
+/*
+ * Ballooning: n pages of RAM, all of them or none. -ENOENT: not all are RAM and there
+ * (populate: and given away).
+ */
+int gmem_release(struct gmem *m, uint64_t gfn, uint64_t n); /* to the host */
+int gmem_hide(struct gmem *m, uint64_t gfn, uint64_t n);    /* it keeps what is in them */
+int gmem_punch(struct gmem *m, uint64_t gfn);		    /* of those, one */
+int gmem_populate(struct gmem *m, uint64_t gfn, uint64_t n); /* back, zeroed */
+
+/* Bytes of the host's memory that RAM takes now. */
+uint64_t gmem_resident(const struct gmem *m);
+
+/*
+ * Asks for huge pages for RAM. -ENOTSUP: this kernel gives none to shared memory
+ * (/sys/kernel/mm/transparent_hugepage/shmem_enabled).
+ */
+int gmem_hugepages(const struct gmem *m);
 
 #endif

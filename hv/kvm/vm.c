@@ -139,9 +139,12 @@ static int vm_build(struct vm *vm, const struct vm_spec *spec, const char **why)
 	if (err)
 		return err;
 	*why = "the guest's memory";
-	err = gmem_init(&vm->mem, spec->memory, slot_set, vm);
+	err = gmem_init(&vm->mem,
+			spec->maxmem > spec->memory ? spec->maxmem : spec->memory,
+			slot_set, vm);
 	if (!err)
 		err = xen_domain_init(vm, spec->domid);
+	vm->xen.max_pages = spec->memory / XEN_PAGE_SIZE;
 	if (!err)
 		err = ports_add(vm);
 	*why = "making a vcpu";

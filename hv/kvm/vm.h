@@ -26,9 +26,10 @@
 
 struct vm_spec {
 	const char *name;
-	uint64_t memory; /* bytes, whole pages */
-	unsigned vcpus;
-	domid_t domid; /* what the guest is told */
+	uint64_t memory; /* bytes, whole pages: what the guest may have at first */
+	uint64_t maxmem; /* what it may ever have, its RAM; 0: the same */
+	unsigned vcpus;	 /* all that it may ever have */
+	domid_t domid;	 /* what the guest is told */
 	/* hypercalls by `out %eax, $VM_CALL_PORT` with the same registers: for
 	 * guests on a KVM that cannot run vmcall (tests) */
 	bool call_port;

@@ -33,7 +33,7 @@ int xen_domain_init(struct vm *vm, domid_t domid)
 	x->shared_gfn = XEN_GFN_NONE;
 	x->gnttab_frames = 1;
 	x->nr_ports = 1; /* port 0 is never valid */
-	x->pages = vm->mem.ram_bytes / XEN_PAGE_SIZE;
+	x->pages = x->max_pages = vm->mem.ram_bytes / XEN_PAGE_SIZE;
 	for (unsigned i = 0; i < XEN_GNTTAB_FRAMES; i++)
 		x->gnttab_gfn[i] = XEN_GFN_NONE;
 	x->gnttab_fd = gnttab_make();

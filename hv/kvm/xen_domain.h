@@ -3,6 +3,7 @@
 #ifndef TANDEM_HV_KVM_XEN_DOMAIN_H
 #define TANDEM_HV_KVM_XEN_DOMAIN_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -14,6 +15,7 @@
 #define XEN_NR_PORTS	  EVTCHN_2L_NR_CHANNELS
 #define XEN_GFN_NONE	  UINT64_MAX
 #define XEN_MAX_ROUTES	  1024u /* event channels to other domains */
+#define XEN_MAX_KEPT	  256u
 
 struct vm;
 struct vcpu;
@@ -47,6 +49,12 @@ struct xen_routes {
 struct xen_arena;
 struct xen_handle;
 struct xen_timers;
+/* Pages that the guest has given away and a backend still uses. */
+struct xen_balloon {
+	uint32_t kept[XEN_MAX_KEPT];
+	unsigned nkept;
+};
+
 struct xen_remote_ops;
 
 struct xen_domain {
@@ -58,7 +66,9 @@ struct xen_domain {
 	int gnttab_fd; /* a memfd of XEN_GNTTAB_FRAMES pages */
 	unsigned gnttab_frames;
 	uint64_t gnttab_gfn[XEN_GNTTAB_FRAMES];
-	uint64_t pages; /* that the guest has of its RAM */
+	uint64_t pages;	    /* that the guest has of its RAM */
+	uint64_t max_pages; /* that it may take back up to */
+	struct xen_balloon balloon;
 	bool runstate_update;
 	struct xen_timers *timers; /* NULL: none: xen_timer.c */
 	struct xen_routes routes;

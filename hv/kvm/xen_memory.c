@@ -5,10 +5,12 @@
 
 #include "hv/kvm/hypercall.h"
 #include "hv/kvm/pvh.h"
+#include "hv/kvm/xen_balloon.h"
 #include "hv/kvm/xen_evtchn.h"
 
-#define MAX_ORDER  9	 /* 2 MiB at once */
-#define MAX_EXTENT 65536 /* gfns of one call */
+/* Where a call that was made in parts goes on stands above its number. */
+#define CMD_BITS 6
+#define CMD_MASK ((1u << CMD_BITS) - 1)
 
 /* The shared info page takes a page of RAM over, with what it held before. */
 static int map_shared_info(struct vm *vm, uint64_t gfn)
@@ -131,48 +133,7 @@ static int64_t remove_from_physmap(struct vcpu *v, uint64_t va)
 		for (unsigned i = 0; i < XEN_GNTTAB_FRAMES; i++)
 			if (x->gnttab_gfn[i] == r.gpfn)
 				x->gnttab_gfn[i] = XEN_GFN_NONE;
-	if (err == -ENOENT && !gmem_release(&v->vm->mem, r.gpfn)) {
-		x->pages--;
-		err = 0;
-	}
-	return err;
-}
-
-/* One extent of 2^order pages to the host, or back. */
-static bool extent_change(struct vm *vm, uint64_t gfn, unsigned order, bool populate)
-{
-	uint64_t n = 1ull << order, done;
-
-	if (gfn > UINT64_MAX - n ||
-	    (!populate && vm->xen.shared_gfn >= gfn && vm->xen.shared_gfn - gfn < n))
-		return false;
-	for (done = 0; done < n; done++)
-		if (populate ? gmem_populate(&vm->mem, gfn + done)
-			     : gmem_release(&vm->mem, gfn + done))
-			break;
-	vm->xen.pages = populate ? vm->xen.pages + done : vm->xen.pages - done;
-	return done == n;
-}
-
-/* How many extents were done. */
-static int64_t reservation(struct vcpu *v, uint64_t va, bool populate)
-{
-	struct xen_memory_reservation r;
-	uint64_t i, gfn;
-
-	if (guest_copy_in(v, &r, va, sizeof(r)))
-		return -EFAULT;
-	if (!domid_is_self(v, r.domid))
-		return -ESRCH;
-	if (r.extent_order > MAX_ORDER)
-		return -EPERM;
-	if (r.nr_extents > MAX_EXTENT)
-		return -EINVAL;
-	for (i = 0; i < r.nr_extents; i++)
-		if (guest_copy_in(v, &gfn, r.extent_start + i * 8, 8) ||
-		    !extent_change(v->vm, gfn, r.extent_order, populate))
-			break;
-	return (int64_t)i;
+	return err == -ENOENT ? xen_page_give_back(v->vm, r.gpfn) : err;
 }
 
 static int64_t memory_map(struct vcpu *v, uint64_t va)
@@ -195,10 +156,16 @@ static int64_t memory_map(struct vcpu *v, uint64_t va)
 	return guest_copy_out(v, va, &m, sizeof(m));
 }
 
+static int64_t maximum_gpfn(const struct gmem *m)
+{
+	const uint64_t high = m->ram_bytes - m->low_bytes;
+
+	return (int64_t)((GMEM_HIGH + high) / XEN_PAGE_SIZE) - 1;
+}
+
 /* Calls whose argument is a domain id. */
 static int64_t ask(struct vcpu *v, uint64_t cmd, uint64_t va)
 {
-	const struct gmem *m = &v->vm->mem;
 	domid_t domid;
 
 	if (guest_copy_in(v, &domid, va, sizeof(domid)))
@@ -209,28 +176,28 @@ static int64_t ask(struct vcpu *v, uint64_t cmd, uint64_t va)
 	case XENMEM_current_reservation:
 		return (int64_t)v->vm->xen.pages;
 	case XENMEM_maximum_reservation:
-		return (int64_t)(m->ram_bytes / XEN_PAGE_SIZE);
-	default: /* XENMEM_maximum_gpfn */
-		return (int64_t)((m->ram_bytes > m->low_bytes
-					  ? GMEM_HIGH + m->ram_bytes - m->low_bytes
-					  : GMEM_HIGH) /
-				 XEN_PAGE_SIZE) -
-		       1;
+		return (int64_t)v->vm->xen.max_pages;
+	default:
+		return maximum_gpfn(&v->vm->mem);
 	}
 }
 
 int64_t xen_memory_op(struct vcpu *v, const uint64_t arg[6])
 {
-	switch (arg[0]) {
+	const uint64_t cmd = arg[0] & CMD_MASK, from = arg[0] >> CMD_BITS;
+
+	switch (cmd) {
 	case XENMEM_increase_reservation:
 	case XENMEM_populate_physmap:
-		return reservation(v, arg[1], true);
+		return xen_reservation(v, arg[1], from, true);
 	case XENMEM_decrease_reservation:
-		return reservation(v, arg[1], false);
+		return xen_reservation(v, arg[1], from, false);
+	case XENMEM_maximum_ram_page:
+		return maximum_gpfn(&v->vm->mem);
 	case XENMEM_current_reservation:
 	case XENMEM_maximum_reservation:
 	case XENMEM_maximum_gpfn:
-		return ask(v, arg[0], arg[1]);
+		return ask(v, cmd, arg[1]);
 	case XENMEM_add_to_physmap:
 		return add_to_physmap(v, arg[1]);
 	case XENMEM_add_to_physmap_batch:
@@ -239,6 +206,17 @@ int64_t xen_memory_op(struct vcpu *v, const uint64_t arg[6])
 		return remove_from_physmap(v, arg[1]);
 	case XENMEM_memory_map:
 		return memory_map(v, arg[1]);
+	case XENMEM_machine_memory_map:
+	case XENMEM_set_memory_map:
+	case XENMEM_set_pod_target:
+	case XENMEM_get_pod_target:
+		return -EPERM; /* the toolstack's, or dom0's */
+	case XENMEM_machphys_mfn_list:
+	case XENMEM_exchange:
+	case XENMEM_machphys_mapping:
+	case XENMEM_get_sharing_freed_pages:
+	case XENMEM_get_sharing_shared_pages:
+		return -ENOSYS; /* of other kinds of guests and hosts */
 	default:
 		return guest_unknown(v, "unknown memory_op", arg[0]);
 	}

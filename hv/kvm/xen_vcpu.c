@@ -92,6 +92,22 @@ static int64_t initialise(struct vcpu *v, struct vcpu *to, uint64_t va)
 	return err;
 }
 
+/* As in Xen: when the last one is down, the domain has ended. */
+static int64_t power_off(struct vcpu *v, struct vcpu *to)
+{
+	struct vm *vm = v->vm;
+	int err;
+
+	to->xen.initialised = true; /* it goes on where it was */
+	err = vm->hw->vcpu_up(to, false);
+	for (unsigned i = 0; i < vm->nvcpus && !err; i++)
+		if (vm->hw->vcpu_is_up(vm->vcpu[i]))
+			return 0;
+	if (!err)
+		vm_stop(vm, SHUTDOWN_poweroff);
+	return err;
+}
+
 /* Up, down, and whether: of one that the guest has brought up in any way. */
 static int64_t power(struct vcpu *v, struct vcpu *to, uint64_t cmd)
 {
@@ -100,10 +116,8 @@ static int64_t power(struct vcpu *v, struct vcpu *to, uint64_t cmd)
 
 	if (up < 0 || cmd == VCPUOP_is_up)
 		return up;
-	if (cmd == VCPUOP_down) {
-		to->xen.initialised = true; /* it goes on where it was */
-		return hw->vcpu_up(to, false);
-	}
+	if (cmd == VCPUOP_down)
+		return power_off(v, to);
 	if (up)
 		return 0;
 	return to->xen.initialised ? hw->vcpu_up(to, true) : -EINVAL;

@@ -16,6 +16,7 @@
 #include "hv/kvm/pvh.h"
 
 #define PAGE 4096u
+#define HUGE (2u << 20)
 
 static void test_bounds(void **state)
 {
@@ -97,7 +98,7 @@ static void test_place(void **state)
 	p = gmem_ptr(&m, 8 * PAGE, 6);
 	assert_memory_equal(p, "second", 6);
 	assert_int_equal(gmem_ram_offset(&m, 8, &offset), -EFAULT);
-	assert_int_equal(gmem_release(&m, 8), -ENOENT);
+	assert_int_equal(gmem_release(&m, 8, 1), -ENOENT);
 	assert_int_equal(gmem_remove(&m, 8), 0);
 	assert_int_equal(gmem_remove(&m, 8), -ENOENT);
 	assert_memory_equal(gmem_ptr(&m, 8 * PAGE, 3), "ram", 3);
@@ -153,23 +154,58 @@ static void test_balloon(void **state)
 	(void)state;
 	assert_int_equal(gmem_init(&m, 4u << 20, NULL, NULL), 0);
 	assert_int_equal(gmem_write(&m, 3 * PAGE, "old", 3), 0);
-	assert_int_equal(gmem_populate(&m, 3), -ENOENT);
-	assert_int_equal(gmem_release(&m, 3), 0);
-	assert_int_equal(gmem_release(&m, 3), -ENOENT);
+	assert_int_equal(gmem_populate(&m, 3, 1), -ENOENT);
+	assert_int_equal(gmem_release(&m, 3, 1), 0);
+	assert_int_equal(gmem_release(&m, 3, 1), -ENOENT);
 	assert_null(gmem_ptr_ro(&m, 3 * PAGE, 1));
 	/* a page over one that was given away: it stays given away */
 	assert_int_equal(gmem_place(&m, 3, fd, 1, GMEM_RW), 0);
-	assert_int_equal(gmem_populate(&m, 3), -ENOENT);
+	assert_int_equal(gmem_populate(&m, 3, 1), -ENOENT);
 	assert_int_equal(gmem_place(&m, 3, fd, 0, GMEM_RW), 0);
 	assert_int_equal(gmem_remove(&m, 3), 0);
 	assert_null(gmem_ptr_ro(&m, 3 * PAGE, 1));
-	assert_int_equal(gmem_populate(&m, 3), 0);
+	assert_int_equal(gmem_populate(&m, 3, 1), 0);
 	assert_memory_equal(gmem_ptr(&m, 3 * PAGE, 3), "\0\0\0", 3);
-	assert_int_equal(gmem_release(&m, UINT64_MAX), -ENOENT);
-	assert_int_equal(gmem_release(&m, GMEM_SPECIAL / PAGE), -ENOENT);
-	assert_int_equal(gmem_release(&m, (4u << 20) / PAGE), -ENOENT);
+	assert_int_equal(gmem_release(&m, UINT64_MAX, 1), -ENOENT);
+	assert_int_equal(gmem_release(&m, GMEM_SPECIAL / PAGE, 1), -ENOENT);
+	assert_int_equal(gmem_release(&m, (4u << 20) / PAGE, 1), -ENOENT);
 	gmem_fini(&m);
 	close(fd);
+}
+
+/* Several pages at once, across the hole as well as not. */
+static void test_balloon_range(void **state)
+{
+	const uint64_t size = GMEM_HOLE + (64u << 20), high = GMEM_HIGH / PAGE;
+	struct gmem m;
+
+	(void)state;
+	assert_int_equal(gmem_init(&m, size, NULL, NULL), 0);
+	assert_int_equal(gmem_release(&m, GMEM_HOLE / PAGE - 4, 8), -ENOENT);
+	assert_int_equal(gmem_release(&m, high, 0), -ENOENT);
+	assert_int_equal(gmem_release(&m, 1, UINT64_MAX), -ENOENT);
+	memset(gmem_ptr(&m, GMEM_HIGH, 8 * PAGE), 7, 8 * PAGE);
+	memset(gmem_ptr(&m, GMEM_HOLE - 4 * PAGE, 4 * PAGE), 7, 4 * PAGE);
+	assert_int_equal(gmem_resident(&m), 12 * PAGE);
+	assert_int_equal(gmem_release(&m, high, 4), 0);
+	assert_int_equal(gmem_resident(&m), 8 * PAGE);
+	assert_int_equal(gmem_release(&m, high + 3, 2), -ENOENT);
+	/* hidden: it keeps its content until it is given away */
+	assert_int_equal(gmem_hide(&m, high + 4, 4), 0);
+	assert_null(gmem_ptr_ro(&m, GMEM_HIGH + 4 * PAGE, 1));
+	assert_int_equal(gmem_resident(&m), 8 * PAGE);
+	assert_int_equal(gmem_punch(&m, high + 4), 0);
+	assert_int_equal(gmem_resident(&m), 7 * PAGE);
+	assert_int_equal(gmem_punch(&m, high + 8), -ENOENT);
+	assert_int_equal(gmem_hide(&m, high + 4, 1), -ENOENT);
+	assert_int_equal(gmem_populate(&m, high + 6, 3), -ENOENT);
+	assert_int_equal(gmem_populate(&m, high, 8), 0);
+	assert_memory_equal(gmem_ptr_ro(&m, GMEM_HIGH + 7 * PAGE, 2), "\0\0", 2);
+	/* guest and host addresses agree in what a huge page needs */
+	for (unsigned i = 0; i < m.n; i++)
+		assert_int_equal(((uintptr_t)m.region[i].hva ^ m.region[i].gpa) % HUGE,
+				 0);
+	gmem_fini(&m);
 }
 
 static uint64_t read_at(void *arg, uint64_t at, unsigned size)
@@ -204,7 +240,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bounds),	cmocka_unit_test(test_hole),
 		cmocka_unit_test(test_place),	cmocka_unit_test(test_place_everywhere),
-		cmocka_unit_test(test_balloon), cmocka_unit_test(test_io),
+		cmocka_unit_test(test_balloon), cmocka_unit_test(test_balloon_range),
+		cmocka_unit_test(test_io),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

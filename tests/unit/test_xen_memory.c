@@ -143,44 +143,6 @@ static void test_batch(void **state)
 	assert_int_equal(OP(memory_op, XENMEM_add_to_physmap_batch, &a), -EFAULT);
 }
 
-static void test_balloon(void **state)
-{
-	struct xen_memory_reservation r = { .extent_start = LIST,
-					    .nr_extents = 3,
-					    .domid = DOMID_SELF };
-	uint64_t *gfn = gmem_ptr(&b->vm.mem, LIST, 64);
-	domid_t self = DOMID_SELF;
-
-	(void)state;
-	gfn[0] = 0x100;
-	gfn[1] = 0x101;
-	gfn[2] = BAREVM_BYTES / 4096; /* not RAM */
-	assert_int_equal(OP(memory_op, XENMEM_decrease_reservation, &r), 2);
-	assert_int_equal(OP(memory_op, XENMEM_current_reservation, &self),
-			 BAREVM_BYTES / 4096 - 2);
-	assert_null(gmem_ptr(&b->vm.mem, 0x100000, 1));
-	assert_int_equal(OP(memory_op, XENMEM_decrease_reservation, &r), 0);
-	assert_int_equal(OP(memory_op, XENMEM_populate_physmap, &r), 2);
-	assert_int_equal(OP(memory_op, XENMEM_current_reservation, &self),
-			 BAREVM_BYTES / 4096);
-	r.extent_order = 9;
-	r.nr_extents = 1;
-	gfn[0] = 0x200;
-	assert_int_equal(OP(memory_op, XENMEM_decrease_reservation, &r), 1);
-	assert_int_equal(OP(memory_op, XENMEM_current_reservation, &self),
-			 BAREVM_BYTES / 4096 - 512);
-	r.extent_order = 30;
-	assert_int_equal(OP(memory_op, XENMEM_decrease_reservation, &r), -EPERM);
-	r.extent_order = 0;
-	r.nr_extents = UINT64_MAX;
-	assert_int_equal(OP(memory_op, XENMEM_decrease_reservation, &r), -EINVAL);
-	/* not the page that KVM writes */
-	barevm_shared_info(b);
-	r.nr_extents = 1;
-	gfn[0] = BAREVM_INFO >> 12;
-	assert_int_equal(OP(memory_op, XENMEM_decrease_reservation, &r), 0);
-}
-
 static void test_memory_map(void **state)
 {
 	struct xen_memory_map m = { .nr_entries = 8, .buffer = LIST };
@@ -355,7 +317,6 @@ int main(void)
 		EACH(test_grant_frames),
 		EACH(test_frame_over_shared_info),
 		EACH(test_batch),
-		EACH(test_balloon),
 		EACH(test_memory_map),
 		EACH(test_hvm),
 		EACH(test_vcpu_info),
