@@ -253,8 +253,7 @@ static int check_config(struct cli *c, const struct xlcfg *cfg, struct guest *g)
 				c,
 				"key '%.64s' is not supported: name, type, domid, disk, "
 				"vif, exec, kernel, ramdisk, cmdline, root, extra, "
-				"memory "
-				"and vcpus are",
+				"memory, maxmem, vcpus, maxvcpus and hugepages are",
 				e->key);
 		if (status)
 			return status;

@@ -21,6 +21,18 @@ static int take_number(struct cli *c, const char *key, const struct xlcfg_value 
 	return 0;
 }
 
+static int take_flag(struct cli *c, const char *key, const struct xlcfg_value *v,
+		     bool *flag)
+{
+	uint64_t n = 0;
+
+	if (v->is_list || cli_parse_number(v->items[0], 1, &n))
+		return cli_fail(c, "%s '%.40s' is neither 0 nor 1", key,
+				v->is_list ? "[list]" : v->items[0]);
+	*flag = n;
+	return 0;
+}
+
 int vm_key_take(struct cli *c, struct vm_keys *k, const char *key,
 		const struct xlcfg_value *v)
 {
@@ -32,10 +44,21 @@ int vm_key_take(struct cli *c, struct vm_keys *k, const char *key,
 		{ "extra", &k->extra },
 	};
 
-	if (!strcmp(key, "memory"))
-		return take_number(c, key, v, MEMORY_MAX, &k->memory);
-	if (!strcmp(key, "vcpus"))
-		return take_number(c, key, v, VCPUS_MAX, &k->vcpus);
+	const struct {
+		const char *key;
+		uint64_t max, *to;
+	} numbers[] = {
+		{ "memory", MEMORY_MAX, &k->memory },
+		{ "maxmem", MEMORY_MAX, &k->maxmem },
+		{ "vcpus", VCPUS_MAX, &k->vcpus },
+		{ "maxvcpus", VCPUS_MAX, &k->maxvcpus },
+	};
+
+	if (!strcmp(key, "hugepages"))
+		return take_flag(c, key, v, &k->hugepages);
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
+		if (!strcmp(key, numbers[i].key))
+			return take_number(c, key, v, numbers[i].max, numbers[i].to);
 	for (size_t i = 0; i < sizeof(strings) / sizeof(*strings); i++) {
 		if (strcmp(key, strings[i].key))
 			continue;
@@ -50,15 +73,7 @@ int vm_key_take(struct cli *c, struct vm_keys *k, const char *key,
 bool vm_keys_given(const struct vm_keys *k)
 {
 	return k->kernel || k->ramdisk || k->cmdline || k->root || k->extra ||
-	       k->memory || k->vcpus;
-}
-
-int vm_keys_check(struct cli *c, const struct vm_keys *k)
-{
-	if (!k->kernel)
-		return cli_fail(c, "kernel is missing: kernel=\"/path/to/vmlinuz\" would "
-				   "be right");
-	return 0;
+	       k->memory || k->maxmem || k->vcpus || k->maxvcpus || k->hugepages;
 }
 
 #define MEMORY_DEFAULT 256u
@@ -68,9 +83,34 @@ static uint64_t memory_of(const struct vm_keys *k)
 	return k->memory ? k->memory : MEMORY_DEFAULT;
 }
 
+static uint64_t maxmem_of(const struct vm_keys *k)
+{
+	return k->maxmem ? k->maxmem : memory_of(k);
+}
+
+/* As in xl: one of the two says both. */
+static uint64_t maxvcpus_of(const struct vm_keys *k)
+{
+	return k->maxvcpus ? k->maxvcpus : k->vcpus ? k->vcpus : 1;
+}
+
 static uint64_t vcpus_of(const struct vm_keys *k)
 {
-	return k->vcpus ? k->vcpus : 1;
+	return k->vcpus ? k->vcpus : maxvcpus_of(k);
+}
+
+int vm_keys_check(struct cli *c, const struct vm_keys *k)
+{
+	if (!k->kernel)
+		return cli_fail(c, "kernel is missing: kernel=\"/path/to/vmlinuz\" would "
+				   "be right");
+	if (maxmem_of(k) < memory_of(k))
+		return cli_fail(c, "maxmem %" PRIu64 " is less than memory, %" PRIu64,
+				maxmem_of(k), memory_of(k));
+	if (maxvcpus_of(k) < vcpus_of(k))
+		return cli_fail(c, "maxvcpus %" PRIu64 " is less than vcpus, %" PRIu64,
+				maxvcpus_of(k), vcpus_of(k));
+	return 0;
 }
 
 static int key_write(struct cli *c, domid_t domid, const char *key, const char *value)
@@ -83,18 +123,44 @@ static int key_write(struct cli *c, domid_t domid, const char *key, const char *
 	return err ? cli_fail(c, "xenstore: %s: %s", path, cli_strerror(err)) : 0;
 }
 
+/* A directory of the domain's that it reads, and only the toolstack writes. */
+static int dir_make(struct cli *c, domid_t domid, const char *key)
+{
+	char path[96], perms[24];
+	int err;
+
+	snprintf(path, sizeof(path), "/local/domain/%u/%s", domid, key);
+	snprintf(perms, sizeof(perms), "n0 r%u", domid);
+	err = xenstore_mkdir(c->plat, XENSTORE_NO_TX, path);
+	if (!err)
+		err = xenstore_set_perms(c->plat, XENSTORE_NO_TX, path, perms);
+	return err ? cli_fail(c, "xenstore: %s: %s", path, cli_strerror(err)) : 0;
+}
+
+static int number_write(struct cli *c, domid_t domid, const char *key, uint64_t n)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%" PRIu64, n);
+	return key_write(c, domid, key, text);
+}
+
 int vm_keys_write(struct cli *c, const struct vm_keys *k, domid_t domid)
 {
-	char key[48], kib[24];
-	int status;
+	char key[48];
+	int status = dir_make(c, domid, "memory");
 
-	snprintf(kib, sizeof(kib), "%" PRIu64, memory_of(k) * 1024);
-	status = key_write(c, domid, "memory/static-max", kib);
 	if (!status)
-		status = key_write(c, domid, "memory/target", kib);
-	for (unsigned i = 0; !status && i < vcpus_of(k); i++) {
+		status = dir_make(c, domid, "cpu");
+	if (!status)
+		status = number_write(c, domid, "memory/static-max", maxmem_of(k) * 1024);
+	if (!status)
+		status = number_write(c, domid, "memory/target", memory_of(k) * 1024);
+	if (!status)
+		status = number_write(c, domid, "memory/max", memory_of(k) * 1024);
+	for (unsigned i = 0; !status && i < maxvcpus_of(k); i++) {
 		snprintf(key, sizeof(key), "cpu/%u/availability", i);
-		status = key_write(c, domid, key, "online");
+		status = key_write(c, domid, key, i < vcpus_of(k) ? "online" : "offline");
 	}
 	return status;
 }
@@ -141,13 +207,16 @@ int vm_command_make(struct cli *c, const struct vm_keys *k, const char *name,
 	if (!cmd->cmdline)
 		return cli_fail(c, "out of memory");
 	snprintf(cmd->memory, sizeof(cmd->memory), "%" PRIu64, memory_of(k));
-	snprintf(cmd->vcpus, sizeof(cmd->vcpus), "%" PRIu64, vcpus_of(k));
+	snprintf(cmd->maxmem, sizeof(cmd->maxmem), "%" PRIu64, maxmem_of(k));
+	snprintf(cmd->vcpus, sizeof(cmd->vcpus), "%" PRIu64, maxvcpus_of(k));
 	program_find(cmd->program, sizeof(cmd->program));
 	*a++ = cmd->program;
 	*a++ = (char *)"--name";
 	*a++ = (char *)(uintptr_t)name;
 	*a++ = (char *)"--memory";
 	*a++ = cmd->memory;
+	*a++ = (char *)"--maxmem";
+	*a++ = cmd->maxmem;
 	*a++ = (char *)"--vcpus";
 	*a++ = cmd->vcpus;
 	*a++ = (char *)"--kernel";
@@ -158,6 +227,8 @@ int vm_command_make(struct cli *c, const struct vm_keys *k, const char *name,
 		*a++ = (char *)"--ramdisk";
 		*a++ = (char *)(uintptr_t)k->ramdisk;
 	}
+	if (k->hugepages)
+		*a++ = (char *)"--hugepages";
 	*a = NULL;
 	return 0;
 }

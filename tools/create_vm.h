@@ -11,14 +11,16 @@
 /* What a configuration says of a VM. Strings are the configuration's. */
 struct vm_keys {
 	const char *kernel, *ramdisk, *cmdline, *root, *extra;
-	uint64_t memory, vcpus; /* MiB; 0: not said */
+	uint64_t memory, maxmem; /* MiB; 0: not said */
+	uint64_t vcpus, maxvcpus;
+	bool hugepages;
 };
 
-#define VM_ARGV_MAX 16
+#define VM_ARGV_MAX 24
 
 struct vm_command {
 	char *argv[VM_ARGV_MAX]; /* ends with NULL */
-	char program[PATH_MAX], memory[24], vcpus[24];
+	char program[PATH_MAX], memory[24], maxmem[24], vcpus[24];
 	char *cmdline; /* owned */
 };
 

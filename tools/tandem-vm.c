@@ -21,6 +21,7 @@
 #include "hv/kvm/xen_timer.h"
 #include "tools/vm_control.h"
 #include "tools/vm_domain.h"
+#include "tools/vm_limit.h"
 #include "tools/vm_opt.h"
 
 #define EXIT_USAGE  2
@@ -31,12 +32,13 @@ const char *argp_program_version = "tandem-vm " TANDEM_VERSION;
 struct run {
 	struct vm_options o;
 	struct vm_domain domain;
-	int xs, kernel_fd, ramdisk_fd, signal_fd; /* -1: none */
+	int xs, limit_fd, kernel_fd, ramdisk_fd, signal_fd; /* -1: none */
 	struct evloop *loop;
 	struct vm *vm;
 	struct pagedev *console, *store;
 	struct vm_control *control; /* NULL: started by hand */
 	struct evsource *stop_src;
+	struct vm_limit *limit;
 };
 
 /* What the sandbox lets through: what a running machine needs of KVM. */
@@ -87,15 +89,22 @@ static int machine_open(struct run *r)
 {
 	const struct vm_spec spec = { .name = r->domain.name,
 				      .memory = r->o.memory,
+				      .maxmem = r->o.maxmem,
 				      .vcpus = r->o.vcpus,
 				      .domid = r->domain.domid,
 				      .call_port = r->o.call_port };
 	const char *why;
 	int err = vm_create(&r->vm, &spec, &why);
 
-	if (err)
+	if (err) {
 		log_err("%s: %s: %s", r->domain.name, why, strerror(-err));
-	return err;
+		return err;
+	}
+	if (r->o.hugepages && gmem_hugepages(&r->vm->mem))
+		log_warn("%s: this kernel has no huge pages for it "
+			 "(transparent_hugepage/shmem_enabled): it gets small ones",
+			 r->domain.name);
+	return 0;
 }
 
 static void debug_out(void *arg, const char *s, size_t len)
@@ -114,6 +123,12 @@ static int devices_open(struct run *r)
 	if (!err && r->domain.hv >= 0) {
 		r->xs = hvclient_xenstore(r->domain.hv);
 		err = r->xs < 0 ? r->xs : store_open(&r->store, r->vm, r->loop, r->xs);
+	}
+	if (!err && r->domain.hv >= 0) {
+		r->limit_fd = hvclient_xenstore(r->domain.hv);
+		err = r->limit_fd < 0
+			      ? r->limit_fd
+			      : vm_limit_open(&r->limit, r->vm, r->loop, r->limit_fd);
 	}
 	if (err)
 		log_err("%s: its console and xenstore: %s", r->domain.name,
@@ -210,7 +225,9 @@ static void print_stats(const struct vm *vm)
 		if (vm->xen.calls[i])
 			fprintf(stderr, "%s\"%u\":%" PRIu64, n++ ? "," : "", i,
 				vm->xen.calls[i]);
-	fprintf(stderr, "}}\n");
+	fprintf(stderr,
+		"},\"memory\":{\"pages\":%" PRIu64 ",\"resident\":%" PRIu64 "}}\n",
+		vm->xen.pages, gmem_resident(&vm->mem));
 }
 
 static int run_machine(struct run *r)
@@ -291,7 +308,11 @@ static int run(struct run *r)
 
 int main(int argc, char **argv)
 {
-	struct run r = { .xs = -1, .kernel_fd = -1, .ramdisk_fd = -1, .signal_fd = -1 };
+	struct run r = { .xs = -1,
+			 .limit_fd = -1,
+			 .kernel_fd = -1,
+			 .ramdisk_fd = -1,
+			 .signal_fd = -1 };
 	int status = EXIT_USAGE;
 
 	vm_options(argc, argv, &r.o);
@@ -302,6 +323,8 @@ int main(int argc, char **argv)
 		pagedev_close(r.console);
 	if (r.store)
 		pagedev_close(r.store);
+	if (r.limit)
+		vm_limit_close(r.limit);
 	if (r.vm) {
 		xen_timers_close(r.vm);
 		vm_destroy(r.vm);

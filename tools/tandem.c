@@ -21,10 +21,10 @@ static const struct verb verbs_image[] = {
 	{ 0 },
 };
 
-const struct verb *const verb_groups[] = { verbs_domain,  verbs_block,	verbs_network,
-					   verbs_capture, verbs_replay, verbs_image,
-					   verbs_export,  verbs_xs,	verbs_info,
-					   NULL };
+const struct verb *const verb_groups[] = { verbs_domain,  verbs_vm,	 verbs_block,
+					   verbs_network, verbs_capture, verbs_replay,
+					   verbs_image,	  verbs_export,	 verbs_xs,
+					   verbs_info,	  NULL };
 
 static void usage_error(struct cli *c, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));

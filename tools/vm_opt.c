@@ -13,7 +13,15 @@
 
 #define MIB 1048576ull
 
-enum { OPT_NO_SANDBOX = 256, OPT_STATS, OPT_CALL_PORT, OPT_CONTROL, OPT_PAUSED };
+enum {
+	OPT_NO_SANDBOX = 256,
+	OPT_STATS,
+	OPT_CALL_PORT,
+	OPT_CONTROL,
+	OPT_PAUSED,
+	OPT_MAXMEM,
+	OPT_HUGEPAGES
+};
 
 static const struct argp_option option_table[] = {
 	{ "name", 'n', "NAME", 0, "what messages call it (its domain's name)", 0 },
@@ -21,6 +29,9 @@ static const struct argp_option option_table[] = {
 	{ "ramdisk", 'r', "FILE", 0, "its initial ramdisk", 0 },
 	{ "cmdline", 'a', "TEXT", 0, "its command line", 0 },
 	{ "memory", 'm', "MIB", 0, "RAM, in MiB (256)", 0 },
+	{ "maxmem", OPT_MAXMEM, "MIB", 0, "RAM that it may come to have (as --memory)",
+	  0 },
+	{ "hugepages", OPT_HUGEPAGES, NULL, 0, "huge pages, if this kernel has any", 0 },
 	{ "vcpus", 'c', "N", 0, "virtual CPUs, at most 32 (1)", 0 },
 	{ "control", OPT_CONTROL, "FD", 0,
 	  "a listening socket: serve the control protocol there, and stay when the guest "
@@ -61,6 +72,9 @@ static error_t parse_more(int key, struct vm_options *o, char *arg)
 	case OPT_CALL_PORT:
 		o->call_port = true;
 		break;
+	case OPT_HUGEPAGES:
+		o->hugepages = true;
+		break;
 	case OPT_NO_SANDBOX:
 		o->sandbox = false;
 		break;
@@ -76,6 +90,8 @@ static error_t parse_more(int key, struct vm_options *o, char *arg)
 		if (o->paused && o->control < 0)
 			opt_error("--paused: nobody could make it run without "
 				  "--control");
+		if (o->maxmem && o->maxmem < o->memory)
+			opt_error("--maxmem: less than --memory");
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -104,6 +120,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case 'm':
 		o->memory = MIB * number("memory", arg, 2, GMEM_MAX_BYTES / MIB);
+		break;
+	case OPT_MAXMEM:
+		o->maxmem = MIB * number("maxmem", arg, 2, GMEM_MAX_BYTES / MIB);
 		break;
 	case 'c':
 		o->vcpus = (unsigned)number("vcpus", arg, 1, VM_MAX_VCPUS);

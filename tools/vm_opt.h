@@ -8,10 +8,10 @@
 
 struct vm_options {
 	const char *name, *kernel, *ramdisk, *cmdline;
-	uint64_t memory; /* bytes */
+	uint64_t memory, maxmem; /* bytes; maxmem 0: as memory */
 	unsigned vcpus;
 	int control; /* a listening socket that was handed over; -1: none */
-	bool sandbox, stats, call_port, paused;
+	bool hugepages, sandbox, stats, call_port, paused;
 };
 
 /* Ends the program with status 2 and a line if they are wrong. */

@@ -44,6 +44,8 @@ ok tandem create drv0
 ok tandem block-attach --wait 0 guest0 'vdev=xvda,target=/i'
 ok tandem block-attach --wait 0 guest0 'vdev=xvdb,target=/j'
 is "domains" "guest0 guest1" "$(completes destroy g)"
+is "VMs" "guest0 guest1" "$(completes mem-set g)"
+is "VMs" "guest0 guest1" "$(completes vcpu-set g)"
 is "behind an option with a value" "guest0 guest1" "$(completes block-detach --wait 3 g)"
 is "disks" "xvda xvdb" "$(completes block-detach guest0 '')"
 is "a disk of none" "" "$(completes block-detach guest1 '')"
