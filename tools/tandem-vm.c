@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "hv/base/cleanup.h"
@@ -39,6 +40,7 @@ struct run {
 	struct vm_control *control; /* NULL: started by hand */
 	struct evsource *stop_src;
 	struct vm_limit *limit;
+	uint64_t load_ns; /* CPU time of reading and unpacking the kernel and ramdisk */
 };
 
 /* What the sandbox lets through: what a running machine needs of KVM. */
@@ -230,6 +232,15 @@ static void print_stats(const struct vm *vm)
 		vm->xen.pages, gmem_resident(&vm->mem));
 }
 
+static uint64_t cpu_ns(void)
+{
+	struct timespec t;
+
+	/* cannot fail: every Linux has that clock */
+	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
 static int run_machine(struct run *r)
 {
 	int err = evloop_add(r->loop, r->signal_fd, EPOLLIN, on_signal, r, NULL);
@@ -242,6 +253,10 @@ static int run_machine(struct run *r)
 				      r);
 	if (r->o.paused)
 		vm_pause(r->vm);
+	/* what a guest waits for, beside the threads of its vcpus */
+	log_info("%s: starts after %" PRIu64 " us of CPU time, %" PRIu64
+		 " of them for its kernel and ramdisk",
+		 r->domain.name, cpu_ns() / 1000, r->load_ns / 1000);
 	if (!err)
 		err = vm_start(r->vm);
 	if (!err)
@@ -274,11 +289,14 @@ static int boot(struct run *r, const struct image *kernel, const struct image *r
 {
 	const struct pvh_boot b = { kernel, ramdisk, r->o.cmdline };
 	const char *why;
+	uint64_t before;
 	int err = enter_sandbox(r);
 
 	if (err)
 		return err;
+	before = cpu_ns();
 	err = pvh_load(r->vm, &b, &why);
+	r->load_ns = cpu_ns() - before;
 	if (err)
 		log_err("%s: %s", r->o.kernel, why);
 	return err;
