@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Random hypercalls with random arguments: the guest lives on, and can still call. */
+/*
+ * Random hypercalls with random arguments: the guest lives on, and can still call. A
+ * number on its command line is where chance starts; with a `w` behind it nothing is
+ * spared, not its own memory, and it may end as it likes.
+ */
 #include "tests/guest/guest.h"
 
 #define CALLS 3000
 
 static uint64_t seed = 88172645463325252ull;
+static bool wild;
 
 static uint64_t rnd(void)
 {
@@ -17,7 +22,7 @@ static uint64_t rnd(void)
 /* Not where this guest itself lies: it would hurt itself, which it may. */
 static uint64_t elsewhere(uint64_t at)
 {
-	return at >= 0x100000 && at < 0x1000000 ? (uint64_t)scratch[6] : at;
+	return !wild && at >= 0x100000 && at < 0x1000000 ? (uint64_t)scratch[6] : at;
 }
 
 /* Numbers of every size, pointers good and bad. */
@@ -53,11 +58,22 @@ static bool harmless(uint64_t nr, uint64_t cmd)
 	if (nr == __HYPERVISOR_sched_op)
 		return cmd != SCHEDOP_shutdown && cmd != SCHEDOP_block &&
 		       cmd != SCHEDOP_watchdog && cmd != SCHEDOP_poll;
+	if (wild)
+		return nr != __HYPERVISOR_console_io;
 	if (nr == __HYPERVISOR_memory_op)
 		return cmd != XENMEM_decrease_reservation &&
 		       cmd != XENMEM_remove_from_physmap &&
 		       cmd != XENMEM_add_to_physmap && cmd != XENMEM_add_to_physmap_batch;
 	return nr != __HYPERVISOR_multicall && nr != __HYPERVISOR_console_io;
+}
+
+static void words_read(void)
+{
+	const char *s = (const char *)guest_info->cmdline_paddr + 1;
+
+	for (; *s >= '0' && *s <= '9'; s++)
+		seed = seed * 10 + (uint64_t)(*s - '0');
+	wild = *s == 'w';
 }
 
 void guest_main(void)
@@ -67,6 +83,7 @@ void guest_main(void)
 	domid_t self = DOMID_SELF;
 	unsigned failed = 0;
 
+	words_read();
 	(void)shared_info();
 	for (unsigned n = 0; n < CALLS; n++) {
 		uint64_t nr = rnd() % 16 ? numbers[rnd() % sizeof(numbers)] : rnd() % 80;
@@ -76,6 +93,8 @@ void guest_main(void)
 		if (harmless(nr, cmd))
 			failed += hypercall(nr, cmd, argument(), argument()) < 0;
 	}
+	if (wild)
+		return;
 	CHECK(failed > CALLS / 4);
 	CHECK_EQ(hypercall_op(__HYPERVISOR_event_channel_op, EVTCHNOP_reset, &self), 0);
 	CHECK_EQ(hypercall_op(__HYPERVISOR_event_channel_op, EVTCHNOP_bind_ipi, &i), 0);
