@@ -14,15 +14,15 @@ id=$(tandem domid g)
 home=/local/domain/$id
 
 # as tandem create leaves them for memory=256, maxmem=512, vcpus=1, maxvcpus=3
-ok tandem xs write $home/memory/static-max 524288 $home/memory/target 262144 \
-	$home/memory/max 262144 $home/cpu/0/availability online \
-	$home/cpu/1/availability offline $home/cpu/2/availability offline
+ok tandem xs write "$home/memory/static-max" 524288 "$home/memory/target" 262144 \
+	"$home/memory/max" 262144 "$home/cpu/0/availability" online \
+	"$home/cpu/1/availability" offline "$home/cpu/2/availability" offline
 
 # memory SIZE TARGET: what mem-set of SIZE writes
 memory() {
 	ok tandem mem-set g "$1"
-	is "target after $1" "$2" "$(tandem xs read $home/memory/target)"
-	is "limit after $1" "$2" "$(tandem xs read $home/memory/max)"
+	is "target after $1" "$2" "$(tandem xs read "$home/memory/target")"
+	is "limit after $1" "$2" "$(tandem xs read "$home/memory/max")"
 }
 memory 131072 131072
 memory 128m 131072
@@ -41,14 +41,14 @@ bad "1 argument given" tandem mem-set g
 ok tandem mem-set g 256m
 ok tandem mem-max g 300m
 is "the limit alone" "262144 307200" \
-	"$(tandem xs read $home/memory/target) $(tandem xs read $home/memory/max)"
+	"$(tandem xs read "$home/memory/target") $(tandem xs read "$home/memory/max")"
 bad "less than it is to have: 262144 KiB" tandem mem-max g 255m
 bad "more than its maxmem" tandem mem-max g 513m
 
 # cpus: which are said to be there
 cpus() {
 	local i
-	for i in 0 1 2; do tandem xs read $home/cpu/$i/availability; done | tr '\n' ' '
+	for i in 0 1 2; do tandem xs read "$home/cpu/$i/availability"; done | tr '\n' ' '
 }
 ok tandem vcpu-set g 2
 is "two" "online online offline " "$(cpus)"

@@ -59,6 +59,7 @@ covers tandem-hvd.8 "$programs/tandem-hvd"
 covers tandem-blkback.8 "$programs/tandem-blkback"
 covers tandem-netfront.8 "$programs/tandem-netfront"
 covers tandem-netback.8 "$programs/tandem-netback"
+covers tandem-vm.8 "$programs/tandem-vm"
 for verb in create convert info check commit; do
 	covers tandem-image.1 "$programs/tandem" image $verb
 done
@@ -72,7 +73,7 @@ known_to() {
 	done
 }
 
-[ ${#known[@]} -eq 6 ] || fail "options of ${#known[@]} pages known"
+[ ${#known[@]} -eq 7 ] || fail "options of ${#known[@]} pages known"
 known[tandem-image.1]+=" --help  --usage " # of argp's, which the page names
 for page in "${!known[@]}"; do
 	known_to "$page" "$page" < <(grep -vE '^tandem-[a-z]+ ' "$pages/$page" | text)
