@@ -17,9 +17,11 @@
 
 static int set_abi(struct tandem_disk *d)
 {
-	const char *abi = d->opts.abi;
+	/* said even so: a backend that is told nothing may take it for x86_32-abi, as
+	 * Linux does */
+	const char *abi = d->opts.abi ? d->opts.abi : XEN_IO_PROTO_ABI_X86_64;
 
-	d->abi_key = abi != NULL && strcmp(abi, "native") != 0;
+	d->abi_key = strcmp(abi, "native") != 0;
 	if (!d->abi_key)
 		d->abi = BLKIF_ABI_NATIVE;
 	else if (!strcmp(abi, XEN_IO_PROTO_ABI_X86_32))

@@ -40,7 +40,7 @@ enum tandem_op {
 /* Zero means the default. */
 struct tandem_opts {
 	const char *platform; /* NULL: proc; see hv/plat/plat.h */
-	const char *abi;      /* NULL: native; "x86_32-abi", "x86_64-abi" */
+	const char *abi;      /* NULL: "x86_64-abi"; "x86_32-abi", "native" */
 	unsigned queues;      /* tandem_queue()s wanted, at most 1024. 1 */
 	unsigned rings;	      /* for them, at most; the backend may allow fewer. queues */
 	unsigned depth; /* requests in flight a queue that the ring should hold. 128 */

@@ -120,7 +120,7 @@ static void test_protocol(void **state)
 	const struct tandem_opts bad = { .abi = "sparc-abi" };
 	struct handback *hb = *state;
 
-	protocol(hb, NULL, NULL);
+	protocol(hb, NULL, "x86_64-abi");
 	protocol(hb, "native", NULL);
 	protocol(hb, "x86_64-abi", "x86_64-abi");
 	protocol(hb, "x86_32-abi", "x86_32-abi");

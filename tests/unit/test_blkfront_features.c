@@ -108,7 +108,8 @@ static void test_abis(void **state)
 
 		other(frig_limits, NULL);
 		frig_open(&f, &opts);
-		assert_true(rawbe_front_has(&f.be, "protocol", i < 2 ? NULL : abi[i]));
+		assert_true(rawbe_front_has(&f.be, "protocol",
+					    i == 1 ? NULL : abi[i ? i : 2]));
 		frig_check_io(f.disk, true, 0, 1 << 20, 512);
 		frig_check_io(f.disk, false, 7, 3 << 20, 1 << 20);
 		assert_int_equal(tandem_discard(f.disk, 4096, 8192), 0);
@@ -369,7 +370,9 @@ static void test_no_old_keys(void **state)
 	const struct tandem_opts many = { .queues = 4,
 					  .depth = 512,
 					  .abi = "x86_32-abi" };
-	const struct tandem_opts few = { .depth = 1, .no_persistent = true };
+	const struct tandem_opts few = { .depth = 1,
+					 .abi = "native",
+					 .no_persistent = true };
 	static const char *const gone[] = { "ring-page-order", "multi-queue-num-queues",
 					    "protocol", "feature-persistent",
 					    "ring-ref0" };
