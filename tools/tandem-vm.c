@@ -55,6 +55,8 @@ static const unsigned long kvm_ioctls[] = {
 	KVM_SET_MP_STATE,
 	KVM_GET_MP_STATE,
 	KVM_NMI,
+	KVM_GET_VCPU_EVENTS,
+	KVM_SET_VCPU_EVENTS,
 	KVM_SIGNAL_MSI,
 	KVM_IRQFD,
 	KVM_SET_GSI_ROUTING,

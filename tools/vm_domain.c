@@ -86,34 +86,33 @@ static int remote_status(void *arg, evtchn_port_t port)
 	return status < 0 ? EVTCHNSTAT_unbound : status;
 }
 
-/* ---------------------------------------------------------------------- grants */
+/* ------------------------------------------------------------ others' memory */
 
-static int remote_arena_open(void *arg, domid_t granter, uint32_t id,
-			     struct xen_arena_fds *a)
+static int memory_get(void *arg, domid_t granter, uint32_t id, struct xen_memory *m)
 {
 	struct vm_domain *d = arg;
-	struct hvclient_arena got;
-	int err = hvclient_arena_map(d->hv, granter, id, &got);
+	struct hvclient_arena a;
+	int err = hvclient_arena_map(d->hv, granter, id, &a);
 
 	if (err)
 		return err;
-	*a = (struct xen_arena_fds){
-		.vm = got.vm,
-		.readonly = got.readonly,
-		.pages = got.pages,
-		.low_pages = got.low_pages,
-		.entry_pages = got.entry_pages,
-		.data = got.data,
-		.entries = got.entries >= 0 ? got.entries : got.data,
+	*m = (struct xen_memory){
+		.vm = a.vm,
+		.readonly = a.readonly,
+		.pages = a.pages,
+		.low_pages = a.low_pages,
+		.entry_pages = a.entry_pages,
+		.data = a.data,
+		.entries = a.entries,
 	};
 	return 0;
 }
 
-static void remote_arena_close(void *arg, domid_t granter, uint32_t id)
+static void memory_put(void *arg, domid_t granter, uint32_t id)
 {
 	struct vm_domain *d = arg;
 
-	/* cannot fail but for a hypervisor that is gone */
+	/* cannot fail but for a hypervisor that is gone, and its note with it */
 	(void)hvclient_arena_unmap(d->hv, granter, id);
 }
 
@@ -122,8 +121,8 @@ static const struct xen_remote_ops remote_ops = {
 	.bind = remote_bind,
 	.close = remote_close,
 	.status = remote_status,
-	.arena_open = remote_arena_open,
-	.arena_close = remote_arena_close,
+	.memory_get = memory_get,
+	.memory_put = memory_put,
 };
 
 int vm_domain_join(struct vm_domain *d, struct vm *vm)

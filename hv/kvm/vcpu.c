@@ -13,6 +13,7 @@
 #include "hv/kvm/hypercall.h"
 
 #define KICK_SIGNAL	   SIGUSR1
+#define GP_VECTOR	   13
 #define MSR_MTRR_DEF_TYPE  0x2ff
 #define MTRR_ON_WRITE_BACK 0x806 /* as Xen starts PVH guests */
 
@@ -154,6 +155,29 @@ static int exit_handle(struct vcpu *v)
 	return exit_table[reason](v);
 }
 
+/*
+ * The guest touched a page as it may not: it wrote where a grant is mapped for reading,
+ * or found nothing where there is no memory. As under Xen it takes a general protection
+ * fault; one that cannot take this, as it did so in taking another, has crashed.
+ */
+static int access_refused(struct vcpu *v)
+{
+	struct kvm_vcpu_events e;
+
+	if (ioctl(v->fd, KVM_GET_VCPU_EVENTS, &e) < 0)
+		return -errno;
+	if (e.exception.injected || e.exception.pending)
+		return crashed(v, "a fault in taking a fault", e.exception.nr);
+	pthread_mutex_lock(&v->vm->lock);
+	guest_complaint(v, "access to a page that it may not, fault", GP_VECTOR);
+	pthread_mutex_unlock(&v->vm->lock);
+	e.exception.injected = 1;
+	e.exception.nr = GP_VECTOR;
+	e.exception.has_error_code = 1;
+	e.exception.error_code = 0;
+	return ioctl(v->fd, KVM_SET_VCPU_EVENTS, &e) < 0 ? -errno : 0;
+}
+
 /* -------------------------------------------------------------------- thread */
 
 /*
@@ -181,6 +205,8 @@ static void *vcpu_main(void *arg)
 		if (ioctl(v->fd, KVM_RUN, 0) < 0) {
 			if (errno == EINTR || errno == EAGAIN)
 				kicked(v);
+			else if (errno == EFAULT)
+				err = access_refused(v);
 			else
 				err = crashed(v, "KVM_RUN", (uint64_t)errno);
 			continue;

@@ -45,6 +45,7 @@ int xen_domain_init(struct vm *vm, domid_t domid)
 
 void xen_domain_fini(struct vm *vm)
 {
+	xen_grants_fini(vm);
 	for (unsigned i = 0; vm->xen.port && i < vm->xen.nr_ports; i++) {
 		if (vm->xen.port[i].state != EVTCHNSTAT_closed &&
 		    vm->xen.port[i].wait_fd >= 0) {
@@ -53,7 +54,6 @@ void xen_domain_fini(struct vm *vm)
 		}
 	}
 	free(vm->xen.port);
-	xen_grant_fini(vm);
 	if (vm->xen.gnttab_fd >= 0)
 		close(vm->xen.gnttab_fd);
 }

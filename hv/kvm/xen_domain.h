@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "hv/kvm/xen_abi.h"
 #include "hv/kvm/xen_shared.h"
@@ -46,8 +47,6 @@ struct xen_routes {
 	unsigned n;
 };
 
-struct xen_arena;
-struct xen_handle;
 struct xen_timers;
 /* Pages that the guest has given away and a backend still uses. */
 struct xen_balloon {
@@ -56,6 +55,17 @@ struct xen_balloon {
 };
 
 struct xen_remote_ops;
+
+struct granter;
+struct grant_map;
+
+/* Others' grants that are in use here (xen_grant.h). */
+struct xen_grants {
+	LIST_HEAD(granter_list, granter) granters;
+	uint32_t nr_arenas;
+	struct grant_map *map;	    /* by handle; NULL: none was ever mapped */
+	uint32_t nr_maps, free_map; /* handles ever used; a free one + 1, or 0 */
+};
 
 struct xen_domain {
 	domid_t domid;
@@ -66,15 +76,13 @@ struct xen_domain {
 	int gnttab_fd; /* a memfd of XEN_GNTTAB_FRAMES pages */
 	unsigned gnttab_frames;
 	uint64_t gnttab_gfn[XEN_GNTTAB_FRAMES];
+	struct xen_grants grants;
 	uint64_t pages;	    /* that the guest has of its RAM */
 	uint64_t max_pages; /* that it may take back up to */
 	struct xen_balloon balloon;
 	bool runstate_update;
 	struct xen_timers *timers; /* NULL: none: xen_timer.c */
 	struct xen_routes routes;
-	struct xen_arena *arenas;   /* of others, that are open: xen_grant.c */
-	struct xen_handle *handles; /* grants that the guest has mapped */
-	uint32_t nr_handles, next_handle;
 	const struct xen_remote_ops *remote; /* NULL: no other domains */
 	void *remote_arg;
 	uint64_t calls[XEN_NR_HYPERCALLS];

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "hv/kvm/xen_grant.h"
+#include "hv/kvm/xen_remote.h"
 
 struct shared_info *xen_shared_info(struct vm *vm)
 {
@@ -102,7 +102,6 @@ static void channel_close(struct vm *vm, evtchn_port_t port)
 	close(p->wait_fd);
 	close(p->notify_fd);
 	p->wait_fd = p->notify_fd = -1;
-	xen_grant_idle(vm, p->remote);
 }
 
 int xen_port_close(struct vm *vm, evtchn_port_t port)

@@ -2,8 +2,8 @@
 /* grant_table_op, version 1 (grant_table.h). */
 #include <errno.h>
 
-#include "hv/kvm/hypercall.h"
-#include "hv/kvm/xen_gntmap.h"
+#include "hv/base/log.h"
+#include "hv/kvm/xen_grant.h"
 
 #define BATCH_MAX 4096 /* of one call; Xen preempts, here a guest would hold the lock */
 
@@ -65,15 +65,53 @@ static int64_t set_version(struct vcpu *v, uint64_t va)
 	return version == 1 ? 0 : -EINVAL;
 }
 
-/* A list of arguments. Each says for itself whether it was done. */
-static int64_t each(struct vcpu *v, uint64_t va, uint64_t n, size_t size,
-		    int64_t (*op)(struct vcpu *v, uint64_t va))
-{
-	int64_t ret = 0;
+/* ------------------------------------------------- batches of others' grants */
 
-	for (uint64_t i = 0; i < n && !ret; i++)
-		ret = op(v, va + i * size);
-	return ret;
+static int16_t map_op(struct vm *vm, void *op)
+{
+	struct gnttab_map_grant_ref *m = op;
+
+	m->status = xen_grant_map(vm, m);
+	return m->status;
+}
+
+static int16_t unmap_op(struct vm *vm, void *op)
+{
+	struct gnttab_unmap_grant_ref *u = op;
+
+	u->status = xen_grant_unmap(vm, u);
+	return u->status;
+}
+
+static int16_t copy_op(struct vm *vm, void *op)
+{
+	struct gnttab_copy *c = op;
+
+	c->status = xen_grant_copy(vm, c);
+	return c->status;
+}
+
+/* Each has a status of its own; a wrong one does not end the batch. */
+static int64_t batch(struct vcpu *v, uint64_t va, uint64_t n, size_t size,
+		     int16_t (*one)(struct vm *vm, void *op))
+{
+	union {
+		struct gnttab_map_grant_ref map;
+		struct gnttab_unmap_grant_ref unmap;
+		struct gnttab_copy copy;
+	} op;
+	int64_t err = 0;
+
+	for (uint64_t i = 0; i < n && !err; i++) {
+		err = guest_copy_in(v, &op, va + i * size, size);
+		if (err)
+			break;
+		if (one(v->vm, &op))
+			log_dbg("%s: vcpu %u: a grant is refused", v->vm->name, v->id);
+		err = guest_copy_out(v, va + i * size, &op, size);
+	}
+	xen_grant_sweep(v->vm);
+	return err;
 }
 
 int64_t xen_grant_table_op(struct vcpu *v, const uint64_t arg[6])
@@ -82,14 +120,13 @@ int64_t xen_grant_table_op(struct vcpu *v, const uint64_t arg[6])
 		return -EINVAL;
 	switch (arg[0]) {
 	case GNTTABOP_map_grant_ref:
-		return each(v, arg[1], arg[2], sizeof(struct gnttab_map_grant_ref),
-			    gnttab_map);
+		return batch(v, arg[1], arg[2], sizeof(struct gnttab_map_grant_ref),
+			     map_op);
 	case GNTTABOP_unmap_grant_ref:
-		return each(v, arg[1], arg[2], sizeof(struct gnttab_unmap_grant_ref),
-			    gnttab_unmap);
+		return batch(v, arg[1], arg[2], sizeof(struct gnttab_unmap_grant_ref),
+			     unmap_op);
 	case GNTTABOP_copy:
-		return each(v, arg[1], arg[2], sizeof(struct gnttab_copy),
-			    gnttab_copy_one);
+		return batch(v, arg[1], arg[2], sizeof(struct gnttab_copy), copy_op);
 	case GNTTABOP_setup_table:
 		return arg[2] == 1 ? setup_table(v, arg[1]) : -EINVAL;
 	case GNTTABOP_query_size:

@@ -46,6 +46,15 @@ static int map_shared_info(struct vm *vm, uint64_t gfn)
 	return err;
 }
 
+/* Another domain's page lies there: only unmapping its grant takes that away. */
+static bool is_foreign(const struct vm *vm, uint64_t gfn)
+{
+	for (unsigned i = 0; i < XEN_GNTTAB_FRAMES; i++)
+		if (vm->xen.gnttab_gfn[i] == gfn)
+			return false;
+	return gmem_placed(&vm->mem, gfn);
+}
+
 /* A frame of the grant table, which grows as far as it is asked for. */
 static int map_gnttab(struct vm *vm, uint64_t idx, uint64_t gfn)
 {
@@ -54,7 +63,7 @@ static int map_gnttab(struct vm *vm, uint64_t idx, uint64_t gfn)
 
 	if (idx >= XEN_GNTTAB_FRAMES) /* the status frames of version 2 too */
 		return -EINVAL;
-	if (gfn == x->shared_gfn)
+	if (gfn == x->shared_gfn || is_foreign(vm, gfn))
 		return -EINVAL;
 	err = gmem_place(&vm->mem, gfn, x->gnttab_fd, idx, GMEM_RW);
 	if (err)
@@ -126,7 +135,7 @@ static int64_t remove_from_physmap(struct vcpu *v, uint64_t va)
 		return -EFAULT;
 	if (!domid_is_self(v, r.domid))
 		return -ESRCH;
-	if (r.gpfn == x->shared_gfn)
+	if (r.gpfn == x->shared_gfn || is_foreign(v->vm, r.gpfn))
 		return -EINVAL;
 	err = gmem_remove(&v->vm->mem, r.gpfn);
 	if (!err)

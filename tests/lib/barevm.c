@@ -112,19 +112,21 @@ static int remote_status(void *arg, evtchn_port_t port)
 	return EVTCHNSTAT_interdomain;
 }
 
-static int arena_open(void *arg, domid_t granter, uint32_t id, struct xen_arena_fds *a)
+static int memory_get(void *arg, domid_t granter, uint32_t id, struct xen_memory *a)
 {
 	struct barevm *b = arg;
 
 	if (granter != 3 || id != 5)
 		return -ENOENT;
-	*a = (struct xen_arena_fds){ .pages = BAREVM_ARENA_PAGES, .entry_pages = 1 };
-	a->data = a->entries = dup(b->arena);
+	*a = (struct xen_memory){ .pages = BAREVM_ARENA_PAGES,
+				  .entry_pages = 1,
+				  .entries = -1 };
+	a->data = dup(b->arena);
 	b->arena_opens++;
 	return 0;
 }
 
-static void arena_close(void *arg, domid_t granter, uint32_t id)
+static void memory_put(void *arg, domid_t granter, uint32_t id)
 {
 	struct barevm *b = arg;
 
@@ -138,8 +140,8 @@ static const struct xen_remote_ops remote_ops = {
 	.bind = remote_bind,
 	.close = remote_close,
 	.status = remote_status,
-	.arena_open = arena_open,
-	.arena_close = arena_close,
+	.memory_get = memory_get,
+	.memory_put = memory_put,
 };
 
 /* --------------------------------------------------------------------- object */
