@@ -13,7 +13,7 @@ guest() {
 	[ "$status" = "${3-0}" ] || cat "$work/err"
 }
 
-for g in version memory evtchn hostile; do
+for g in version memory grant evtchn hostile; do
 	guest $g
 done
 guest smp '' 0 --vcpus 2
