@@ -1,75 +1,74 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# A driver domain that is a VM: Linux's own xen-blkback in one guest exports its disk,
-# which tandem-blkback serves, to another guest. timeout: 250 s
-. "$(dirname "$0")/guest.sh"
+# Driver domains that are VMs: a Linux guest serves disks by its own xen-blkback, to
+# another Linux guest and to fio in a process domain; and dies. timeout: 400 s
+. "$(dirname "$0")/driver.sh"
+
+needs fio
+[ -n "${FIO_ENGINE:-}" ] || {
+	echo "fio's engine is not built"
+	exit 77
+}
+
+# left PATH: what is still below it
+left() { tandem xs ls -R "$1" 2>/dev/null; }
 
 hvd_start
-ln -s "$VM_LOGS" "$TANDEM_DIR/log"
-ok tandem create drv0
-blkback_start drv0 --allow "$work" --workers 1
-truncate -s 32M "$work/data"
-
-# vm NAME ARCHIVE WORDS [LINE]: LINE is one more of its configuration
-vm() {
-	cat >"$work/$1.cfg" <<-EOF
-		name = "$1"
-		type = "pvh"
-		kernel = "$VM_IMAGES/vmlinux-6.12"
-		ramdisk = "$2"
-		extra = "console=hvc0 panic=-1 nokaslr mitigations=off quiet $3"
-		${4-}
-	EOF
-	ok tandem create "$work/$1.cfg"
-}
-
-# until_true SECONDS COMMAND...
-until_true() {
-	local end=$((SECONDS + $1))
-	shift
-	until "$@" >/dev/null 2>&1; do
-		[ $SECONDS -lt $end ] || return 1
-		sleep 1
-	done
-}
-said() { guest_said "$VM_LOGS/$1.log" "$2"; }
-ended() { tandem list | grep -qE "^$1 .* -\$"; }
-
-guest_archive 6.12 "$work/driver.cpio" <<-'EOF'
-	#!/bin/sh
-	[ -d /sys/bus/xen-backend/drivers/vbd ] || exit 3
-	echo READY
-	sleep 600
+ok tandem create store
+ok tandem create proc0
+blkback_start store --allow "$work" --workers 1 2>/dev/null
+truncate -s 48M "$work/a" "$work/b"
+driver_vm drv0 "disk=['backend=store,vdev=xvda,target=$work/a',
+	'backend=store,vdev=xvdb,target=$work/b']" <<-'EOF'
+	truncate -s 8M /run/file
 EOF
-guest_archive 6.12 "$work/user.cpio" <<-'EOF'
+
+# another guest: what it writes, it reads, and is in the image of the driver domain's disk
+guest_archive 6.12 "$work/guest.cpio" <<-'EOF'
 	#!/bin/sh
 	i=0
-	until [ -b /dev/xvda ] || [ $i = 600 ]; do
-		sleep 0.1
-		i=$((i + 1))
-	done
-	yes tandem | head -c 4194304 | dd of=/dev/xvda bs=64k iflag=fullblock oflag=direct || exit 4
-	yes tandem | head -c 4194304 >/tmp/want
-	dd if=/dev/xvda of=/tmp/got bs=64k count=64 iflag=direct || exit 5
-	cmp /tmp/want /tmp/got
+	until [ -b /dev/xvdc ] || [ $i = 300 ]; do sleep 0.1; i=$((i+1)); done
+	dd if=/dev/urandom of=/tmp/data bs=64k count=128 || exit 3
+	dd if=/tmp/data of=/dev/xvdc bs=64k oflag=direct || exit 4
+	dd if=/dev/xvdc of=/tmp/back bs=16k count=512 iflag=direct || exit 5
+	cmp /tmp/data /tmp/back || exit 6
+	echo "SUM=$(sha256sum </tmp/back)"
+	mke2fs -F /dev/xvdd >/dev/null && mount -t ext4 /dev/xvdd /mnt || exit 7
+	head -c 4194304 /tmp/data >/mnt/data && umount /mnt || exit 8
 EOF
-vm driver "$work/driver.cpio" backends "disk = [ 'backend=drv0,vdev=xvda,target=$work/data' ]"
-vm user "$work/user.cpio" ""
-until_true 90 said driver READY || fail "the driver domain is not up"
+vm guest0 6.12 "$work/guest.cpio" quiet "memory=320" "disk=['backend=drv0,vdev=xvdc,target=/dev/xvda',
+	'backend=drv0,vdev=xvdd,target=/run/file']"
+must "the guest ends" wait_for 90 ended guest0
+is "the guest's status" 0 "$(guest_status "$(console guest0)")"
+matches "what it wrote is in the image below" "$(head -c 8388608 "$work/a" | sha256sum)" \
+	"$(grep -a SUM= "$(console guest0)")"
+ok tandem destroy guest0
+is "the guest's disks are gone" "" "$(left /local/domain/3/backend)"
 
-# what a hotplug script does there: which device it is, by its number
-vbd=/local/domain/$(tandem domid driver)/backend/vbd/$(tandem domid user)/51712
-(until_true 60 tandem xs read "$vbd/state" &&
-	tandem xs write "$vbd/physical-device" ca:0 &&
-	tandem xs write "$vbd/hotplug-status" connected) &
-ok tandem block-attach --wait 60 user "backend=driver,vdev=xvda,target=/dev/xvda"
-wait $!
-until_true 120 ended user || fail "the user has not ended"
-guest_up user "$VM_LOGS/user.log"
-is "status of its script" 0 "$(guest_status "$VM_LOGS/user.log")"
-is "what it wrote" "$(yes tandem | head -c 4194304 | sha256sum)" \
-	"$(head -c 4194304 "$work/data" | sha256sum)"
-tandem destroy user >/dev/null 2>&1
-tandem destroy driver >/dev/null 2>&1
-is "domains left" 2 "$(tandem list | tail -n +2 | wc -l)"
+# fio in a process domain
+ok tandem block-attach proc0 "vdev=xvda,backend=drv0,target=/dev/xvdb"
+fio_run() {
+	timeout -s KILL 90 fio --name=mix --ioengine=external:"$FIO_ENGINE" \
+		--filename=proc0/xvda --iodepth=8 --bsrange=512-128k --rw=randrw --verify=crc32c \
+		--verify_fatal=1 --verify_state_save=0 "$@" >"$VM_LOGS/fio" 2>&1
+}
+fio_run --size=8m || fail "fio: $(tail -n 20 "$VM_LOGS/fio")"
+is "fio's errors" "err= 0" "$(grep -o 'err= *[0-9]*' "$VM_LOGS/fio" | sort -u)"
+ok tandem block-detach proc0 xvda
+
+# the driver domain dies under load: its client gets an error, and nothing is left of it
+ok tandem block-attach proc0 "vdev=xvda,backend=drv0,target=/dev/xvdb"
+fio_run --size=32m --time_based --runtime=60 &
+fio_pid=$!
+sleep 5
+kill -KILL "$(json '.[] | select(.name == "drv0") | .pid' tandem list --json)"
+wait_for 20 ended drv0 || fail "drv0 is still there"
+is "its device is closed for its client" 6 \
+	"$(tandem xs read /local/domain/3/backend/vbd/2/51712/state)"
+wait $fio_pid && fail "fio has not noticed"
+ok tandem block-detach --force proc0 xvda
+ok tandem destroy drv0
+is "nothing is left of it" "" "$(left /local/domain/3)"
+is "nor of what it used" "" "$(left /local/domain/1/backend)"
+is "nor of what it served" "" "$(left /local/domain/2/device)"
 finish
