@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "hv/base/fdpass.h"
+#include "hv/kvm/coredump.h"
 #include "tools/vmctl.h"
 
 #define MAX_CLIENTS 16
@@ -89,7 +90,7 @@ static int op_vcpu(struct client *cl, const struct vmctl_call *call,
 		return -ENOENT;
 	v = vm->vcpu[call->id];
 	pthread_mutex_lock(&vm->lock);
-	reply->flags = v->vm->hw->vcpu_is_up(v) ? VMCTL_ONLINE : 0;
+	reply->flags = vcpu_is_up(v) > 0 ? VMCTL_ONLINE : 0;
 	pthread_mutex_unlock(&vm->lock);
 	reply->value = vcpu_cpu_time(v);
 	reply->value2 = (uint64_t)atomic_load(&v->tid);
@@ -134,6 +135,19 @@ static int op_rings(struct client *cl, const struct vmctl_call *call,
 	return 0;
 }
 
+/* The guest waits meanwhile, and so does whoever else asks. */
+static int op_dump(struct client *cl, const struct vmctl_call *call,
+		   struct vmctl_reply *reply, const int *fds)
+{
+	struct vm *vm = cl->control->vm;
+
+	(void)call;
+	(void)reply;
+	if (!vm_is_paused(vm) && vm_stop_reason(vm) < 0)
+		return -EBUSY;
+	return coredump_write(vm, fds[0]);
+}
+
 static const struct op {
 	int (*run)(struct client *cl, const struct vmctl_call *call,
 		   struct vmctl_reply *reply, const int *fds);
@@ -149,6 +163,7 @@ static const struct op {
 	[VMCTL_WAIT] = { .run = op_wait },
 	[VMCTL_END] = { .run = op_end },
 	[VMCTL_RINGS] = { .run = op_rings },
+	[VMCTL_DUMP] = { .run = op_dump, .nfds = 1 },
 };
 
 /* --------------------------------------------------------------- connections */

@@ -35,6 +35,9 @@ enum vmctl_op {
 	/* -> id: the console's port, flags: the store's, value: the console's page
 	 * frame, value2: the store's. What xenstore tells. */
 	VMCTL_RINGS = 6,
+	/* With a file's descriptor: the memory of a guest that is paused or has stopped
+	 * becomes that file (hv/kvm/coredump.h). -EBUSY: it runs */
+	VMCTL_DUMP = 7,
 	VMCTL_NR_OPS,
 };
 
