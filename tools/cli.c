@@ -136,7 +136,7 @@ const char *cli_strerror(int err)
 	return err == -ENOTCONN ? "the hypervisor is gone" : strerror(-err);
 }
 
-static int cli_need_hv(struct cli *c)
+int cli_need_hv(struct cli *c)
 {
 	char path[512] = "";
 

@@ -42,6 +42,10 @@ enum cli_key {
 	CLI_READONLY = 'r',
 	CLI_COUNT = 'n',
 	CLI_RECURSIVE = 'R',
+	CLI_PAUSED = 'p',
+	CLI_CONSOLE = 'c',
+	CLI_FALLBACK = 'F',
+	CLI_ALL = 'a',
 	CLI_NBD = 256,
 	CLI_PLUGIN,
 	CLI_FILTER,
@@ -57,7 +61,8 @@ struct cli {
 	const struct verb *verb;
 	int argc; /* arguments without options */
 	char **argv;
-	bool json, stats, force, readonly, recursive;
+	bool json, stats, force, readonly, recursive, paused, console, fallback, all;
+	bool wait_end; /* CLI_WAIT without a number */
 	uint32_t wait_ms;
 	uint32_t count;
 	const char *nbd, *plugin, *filter;
@@ -91,7 +96,8 @@ const char *cli_size(uint64_t bytes, char *buf);
 
 /* ------------------------------------------------------------ the hypervisor */
 
-/* Connects; 0, or 2 after saying why not. May be called again. */
+/* Connects; 0, or 2 after saying why not. Both may be called again. */
+int cli_need_hv(struct cli *c);
 int cli_need_plat(struct cli *c);
 
 struct cli_domain {

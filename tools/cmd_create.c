@@ -11,7 +11,10 @@
 #include "tools/cmd_block.h"
 #include "tools/cmd_domain.h"
 #include "tools/cmd_network.h"
+#include "tools/cmd_vm.h"
 #include "tools/create_vm.h"
+#include "tools/vm_keeper.h"
+#include "tools/vm_xs.h"
 #include "tools/xlcfg.h"
 
 /* What a configuration says, checked. */
@@ -253,7 +256,8 @@ static int check_config(struct cli *c, const struct xlcfg *cfg, struct guest *g)
 				c,
 				"key '%.64s' is not supported: name, type, domid, disk, "
 				"vif, exec, kernel, ramdisk, cmdline, root, extra, "
-				"memory, maxmem, vcpus, maxvcpus and hugepages are",
+				"memory, maxmem, vcpus, maxvcpus, hugepages, uuid, "
+				"on_poweroff, on_reboot, on_crash and on_watchdog are",
 				e->key);
 		if (status)
 			return status;
@@ -298,11 +302,9 @@ static int start_program(struct cli *c, const struct guest *g,
 	int err = hvclient_domain_connect(c->hv, dom->id, NULL, &conn);
 
 	if (!err)
-		err = spawn_program(g->pvh ? g->command.argv : g->exec, conn, g->name, s,
-				    &what);
+		err = spawn_program(g->exec, conn, g->name, s, &what);
 	if (err)
-		return cli_fail(c, "%s: %s: %s", g->pvh ? "starting its VM" : "exec",
-				what, cli_strerror(err));
+		return cli_fail(c, "exec: %s: %s", what, cli_strerror(err));
 	err = domain_record(c, dom->id, s);
 	if (!err)
 		return 0;
@@ -310,36 +312,68 @@ static int start_program(struct cli *c, const struct guest *g,
 	return cli_fail(c, "xenstore: %s", cli_strerror(err));
 }
 
-static int build(struct cli *c, const struct guest *g)
+static int destroy_again(struct cli *c, const struct guest *g,
+			 const struct cli_domain *dom)
 {
-	struct cli_domain dom = { 0 };
-	struct spawned program = { 0 };
-	int status = create_domain(c, g, &dom);
+	int err = domain_destroy(c, dom);
+
+	if (err && err != -ENOTCONN) /* that was said */
+		cli_warn(c, "%s: cannot take it back: %s", g->name, cli_strerror(err));
+	return CLI_EXIT_FAILURE;
+}
+
+/* The domain with its keys and devices, without a program. */
+static int build(struct cli *c, void *arg, struct cli_domain *dom)
+{
+	const struct guest *g = arg;
+	int status = create_domain(c, g, dom);
 
 	if (status)
 		return status;
 	if (g->pvh)
-		status = vm_keys_write(c, &g->vm, dom.id);
+		status = vm_xs_make(c, dom->id, g->name, g->vm.life.uuid);
+	if (!status && g->pvh)
+		status = vm_keys_write(c, &g->vm, dom->id);
 	for (size_t i = 0; !status && i < g->ndisks; i++)
-		status = cli_attach(c, &dom, &g->disks[i]);
+		status = cli_attach(c, dom, &g->disks[i]);
 	for (size_t i = 0; !status && i < g->nvifs; i++)
-		status = cli_attach_vif(c, &dom, &g->vifs[i]);
-	if (!status && (g->exec || g->pvh))
-		status = start_program(c, g, &dom, &program);
-	if (status) {
-		int err = domain_destroy(c, &dom);
+		status = cli_attach_vif(c, dom, &g->vifs[i]);
+	return status ? destroy_again(c, g, dom) : 0;
+}
 
-		if (err && err != -ENOTCONN) /* that was said */
-			cli_warn(c, "%s: cannot take it back: %s", g->name,
-				 cli_strerror(err));
+static int create_process(struct cli *c, struct guest *g)
+{
+	struct cli_domain dom = { 0 };
+	struct spawned program = { 0 };
+	int status = cli_need_plat(c);
+
+	if (!status)
+		status = build(c, g, &dom);
+	if (status)
 		return status;
-	}
+	if (g->exec && start_program(c, g, &dom, &program))
+		return destroy_again(c, g, &dom);
 	if (!c->json)
 		return 0;
 	return cli_print_json(c, json_pack("{s:s, s:i, s:o}", "name", g->name, "domid",
 					   (int)dom.id, "pid",
 					   program.pid ? json_integer(program.pid)
 						       : json_null()));
+}
+
+static int create_vm(struct cli *c, struct guest *g)
+{
+	const struct vm_plan plan = { .name = g->name,
+				      .argv = g->command.argv,
+				      .life = &g->vm.life,
+				      .paused = c->paused,
+				      .build = build,
+				      .arg = g };
+	int status;
+
+	life_uuid_make(&g->vm.life);
+	status = vm_keep(c, &plan);
+	return status || !c->console ? status : console_attach(c, g->name);
 }
 
 int cli_create(struct cli *c)
@@ -352,10 +386,11 @@ int cli_create(struct cli *c)
 		status = check_config(c, &cfg, &g);
 	if (!status && g.pvh)
 		status = vm_command_make(c, &g.vm, g.name, &g.command);
+	if (!status && !g.pvh && (c->paused || c->console))
+		status = cli_fail(c, "--paused and --console are for VMs: type=\"pvh\" "
+				     "would be right");
 	if (!status)
-		status = cli_need_plat(c);
-	if (!status)
-		status = build(c, &g);
+		status = g.pvh ? create_vm(c, &g) : create_process(c, &g);
 	guest_clear(&g);
 	xlcfg_clear(&cfg);
 	return status;

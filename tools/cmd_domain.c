@@ -12,7 +12,11 @@
 #include "hv/proc/hvclient.h"
 #include "ringproto/xenbus.h"
 #include "tools/cmd_block.h"
+#include "tools/cmd_vm.h"
 #include "tools/cmds.h"
+#include "tools/create_life.h"
+#include "tools/vm_xs.h"
+#include "tools/vmctl_client.h"
 
 #define DEVICES_MAX 1024
 
@@ -27,8 +31,7 @@ int domain_record(struct cli *c, domid_t domid, const struct spawned *s)
 	return xenstore_write(c->plat, XENSTORE_NO_TX, path, value);
 }
 
-/* 0, or -ENOENT: none was started with the domain. */
-static int read_record(struct cli *c, domid_t domid, struct spawned *s)
+int domain_program(struct cli *c, domid_t domid, struct spawned *s)
 {
 	cleanup_free char *value = NULL;
 	char path[64];
@@ -54,68 +57,6 @@ static void forget_record(struct cli *c, domid_t domid)
 	if (!xenstore_directory(c->plat, XENSTORE_NO_TX, DOMAIN_RECORDS, &names, &n) &&
 	    !n)
 		(void)xenstore_rm(c->plat, XENSTORE_NO_TX, DOMAIN_RECORDS);
-}
-
-/* --------------------------------------------------------------------- list */
-
-static json_t *domain_object(struct cli *c, const struct cli_domain *dom)
-{
-	json_t *o = json_object();
-	struct spawned s;
-
-	json_object_set_new(o, "name", cli_json_str(dom->name));
-	json_object_set_new(o, "domid", json_integer(dom->id));
-	json_object_set_new(o, "connections", json_integer(dom->connections));
-	json_object_set_new(o, "pid",
-			    !read_record(c, dom->id, &s) && spawn_alive(&s)
-				    ? json_integer(s.pid)
-				    : json_null());
-	return o;
-}
-
-static void print_domain(json_t *o)
-{
-	json_t *pid = json_object_get(o, "pid");
-	char name[HVCALL_NAME_MAX], number[16] = "-";
-
-	snprintf(name, sizeof(name), "%s", json_string_value(json_object_get(o, "name")));
-	cli_clean(name);
-	if (json_is_integer(pid))
-		snprintf(number, sizeof(number), "%" JSON_INTEGER_FORMAT,
-			 json_integer_value(pid));
-	printf("%-32s %5" JSON_INTEGER_FORMAT " %11" JSON_INTEGER_FORMAT " %8s\n", name,
-	       json_integer_value(json_object_get(o, "domid")),
-	       json_integer_value(json_object_get(o, "connections")), number);
-}
-
-static int run_list(struct cli *c)
-{
-	struct cli_domain dom;
-	json_t *list, *o;
-	uint32_t from = 0;
-	size_t i;
-	int err, status = cli_need_plat(c);
-
-	if (status)
-		return status;
-	list = json_array();
-	while (!(err = cli_next_domain(c, from, &dom))) {
-		json_array_append_new(list, domain_object(c, &dom));
-		from = dom.id + 1u;
-	}
-	if (err != -ENOENT)
-		status = cli_fail(c, "asking for the domains: %s", cli_strerror(err));
-	else if (c->json)
-		return cli_print_json(c, list);
-	else
-		printf("%-32s %5s %11s %8s\n", "Name", "ID", "Connections", "PID");
-	json_array_foreach(list, i, o)
-	{
-		if (!status)
-			print_domain(o);
-	}
-	json_decref(list);
-	return status;
 }
 
 /* ------------------------------------------------------------------ destroy */
@@ -166,25 +107,39 @@ static void remove_devices(struct cli *c, struct devices *devices)
 	}
 }
 
+/* A VM's process goes when it is asked; others see their connection end. */
+static void vm_end(domid_t domid)
+{
+	struct vmctl_call call = { .op = VMCTL_END };
+	cleanup_close int fd = vm_connect(domid);
+
+	if (fd >= 0)
+		(void)vmctl_send(fd, &call, NULL, 0); /* else it is killed */
+}
+
 int domain_destroy(struct cli *c, const struct cli_domain *dom)
 {
 	struct hvcall call = { .op = HVCALL_DOMAIN_DESTROY, .domid = dom->id };
 	struct devices *devices = calloc(1, sizeof(*devices));
 	struct spawned program;
 	struct hvreply reply;
-	int err, has_program = !read_record(c, dom->id, &program);
+	int err, has_program = !domain_program(c, dom->id, &program);
+	char uuid[UUID_TEXT];
 
 	if (!devices)
 		return -ENOMEM;
+	vm_xs_uuid(c, dom->id, uuid);
 	/* what is not found is gone */
 	(void)cli_each_dev(c, dom, "vbd", note_device, devices);
 	(void)cli_each_dev(c, dom, "vif", note_device, devices);
 	err = hvclient_call(c->hv, &call, &reply, NULL, NULL);
 	if (!err) {
+		vm_end(dom->id);
 		remove_devices(c, devices);
 		if (has_program)
 			(void)spawn_end(&program); /* -ESRCH: it has ended */
 		forget_record(c, dom->id);
+		vm_xs_forget(c, uuid);
 	}
 	free(devices);
 	return err;
@@ -239,6 +194,8 @@ static const struct argp_option create_options[] = {
 	{ "json", CLI_JSON, NULL, 0, "print the new domain as JSON", 0 },
 	{ "wait", CLI_WAIT, "SECONDS", 0, "wait so long for each device's backend (10)",
 	  0 },
+	{ "paused", CLI_PAUSED, NULL, 0, "a VM: do not let it run yet", 0 },
+	{ "console", CLI_CONSOLE, NULL, 0, "a VM: then show its console", 0 },
 	{ 0 },
 };
 
@@ -246,10 +203,8 @@ const struct verb verbs_domain[] = {
 	{ .name = "create",
 	  .args = "NAME|FILE.cfg [KEY=VALUE...]",
 	  .summary = "create a domain",
-	  .doc = "FILE.cfg is in xl.cfg's syntax with the keys name, type (\"proc\"), "
-		 "domid, disk (a list of disk strings), vif (a list of vif strings) and "
-		 "exec (the program that runs as the domain). KEY=VALUE arguments come "
-		 "after the file's lines, in the same syntax.",
+	  .doc = "FILE.cfg is in xl.cfg's syntax; tandem(1) lists its keys. KEY=VALUE "
+		 "arguments come after the file's lines, in the same syntax.",
 	  .options = create_options,
 	  .min_args = 1,
 	  .max_args = CLI_ANY_ARGS,
@@ -258,7 +213,7 @@ const struct verb verbs_domain[] = {
 	  .args = "",
 	  .summary = "list the domains",
 	  .options = json_option,
-	  .run = run_list },
+	  .run = cli_list },
 	{ .name = "destroy",
 	  .args = "DOM",
 	  .summary = "end a domain at once",

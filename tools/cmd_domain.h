@@ -11,9 +11,12 @@
 #define DOMAIN_RECORD  DOMAIN_RECORDS "/%u"
 
 int domain_record(struct cli *c, domid_t domid, const struct spawned *s);
+/* 0, or -ENOENT: none was started with the domain. */
+int domain_program(struct cli *c, domid_t domid, struct spawned *s);
 /* Ends the domain, its disks and its program. -errno: nothing was ended. */
 int domain_destroy(struct cli *c, const struct cli_domain *dom);
-/* The verb create. */
+/* The verbs create and list. */
 int cli_create(struct cli *c);
+int cli_list(struct cli *c);
 
 #endif

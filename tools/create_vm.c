@@ -67,13 +67,14 @@ int vm_key_take(struct cli *c, struct vm_keys *k, const char *key,
 		*strings[i].to = v->items[0];
 		return 0;
 	}
-	return -ENOENT;
+	return life_key_take(c, &k->life, key, v);
 }
 
 bool vm_keys_given(const struct vm_keys *k)
 {
 	return k->kernel || k->ramdisk || k->cmdline || k->root || k->extra ||
-	       k->memory || k->maxmem || k->vcpus || k->maxvcpus || k->hugepages;
+	       k->memory || k->maxmem || k->vcpus || k->maxvcpus || k->hugepages ||
+	       life_given(&k->life);
 }
 
 #define MEMORY_DEFAULT 256u
@@ -181,13 +182,18 @@ static char *cmdline_make(const struct vm_keys *k)
 	return n < 0 ? NULL : s;
 }
 
-/* tandem-vm: the one beside this program, as in a build; or that in $PATH. */
+/* tandem-vm: $TANDEM_VM, or the one beside this program, as in a build; or that in $PATH.
+ */
 static void program_find(char *path, size_t size)
 {
-	const char *name = "tandem-vm";
+	const char *name = "tandem-vm", *env = getenv("TANDEM_VM");
 	ssize_t n = readlink("/proc/self/exe", path, size - 1);
 	char *slash;
 
+	if (env && *env) {
+		snprintf(path, size, "%s", env);
+		return;
+	}
 	path[n > 0 ? n : 0] = '\0';
 	slash = strrchr(path, '/');
 	if (slash && (size_t)(slash + 1 - path) + strlen(name) < size) {

@@ -6,6 +6,7 @@
 #include <limits.h>
 
 #include "tools/cli.h"
+#include "tools/create_life.h"
 #include "tools/xlcfg.h"
 
 /* What a configuration says of a VM. Strings are the configuration's. */
@@ -14,6 +15,7 @@ struct vm_keys {
 	uint64_t memory, maxmem; /* MiB; 0: not said */
 	uint64_t vcpus, maxvcpus;
 	bool hugepages;
+	struct vm_life life;
 };
 
 #define VM_ARGV_MAX 24

@@ -33,17 +33,19 @@ static int open_log(const char *name)
 }
 
 /* In the child: never returns. What fails goes through `report`. */
-static void run_child(char *const *argv, int hv_fd, int log, int report)
+static void run_child(char *const *argv, int hv_fd, const int io[3], int report)
 {
-	cleanup_close int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	char number[16];
+	sigset_t none;
 	int fd, err;
 
 	(void)setsid(); /* cannot fail: a fresh child leads no group */
 	signal(SIGPIPE, SIG_DFL);
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	fd = fcntl(hv_fd, F_DUPFD, 3); /* without close-on-exec */
-	if (null >= 0 && fd >= 0 && dup2(null, 0) >= 0 && dup2(log, 1) >= 0 &&
-	    dup2(log, 2) >= 0) {
+	if (fd >= 0 && dup2(io[0], 0) >= 0 && dup2(io[1], 1) >= 0 &&
+	    dup2(io[2], 2) >= 0) {
 		snprintf(number, sizeof(number), "%d", fd);
 		if (!setenv("TANDEM_HV_FD", number, 1))
 			execvp(argv[0], argv);
@@ -81,12 +83,24 @@ static int start_time(pid_t pid, uint64_t *start)
 int spawn_program(char *const *argv, int hv_fd, const char *name, struct spawned *s,
 		  const char **what)
 {
-	cleanup_close int log = open_log(name), rd = -1, wr = -1;
-	int fds[2], err = 0;
+	cleanup_close int log = open_log(name), null = -1;
 
 	*what = "log";
 	if (log < 0)
 		return log;
+	*what = "/dev/null";
+	null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (null < 0)
+		return -errno;
+	return spawn_connected(argv, hv_fd, (const int[]){ null, log, log }, s, what);
+}
+
+int spawn_connected(char *const *argv, int hv_fd, const int io[3], struct spawned *s,
+		    const char **what)
+{
+	cleanup_close int rd = -1, wr = -1;
+	int fds[2], err = 0;
+
 	*what = argv[0];
 	if (pipe2(fds, O_CLOEXEC))
 		return -errno;
@@ -96,7 +110,7 @@ int spawn_program(char *const *argv, int hv_fd, const char *name, struct spawned
 	if (s->pid < 0)
 		return -errno;
 	if (!s->pid)
-		run_child(argv, hv_fd, log, wr);
+		run_child(argv, hv_fd, io, wr);
 	close(take_fd(wr));
 	if (read(rd, &err, sizeof(err)) == (ssize_t)sizeof(err)) {
 		(void)waitpid(s->pid, NULL, 0); /* cannot fail: it is our child */

@@ -21,6 +21,9 @@ struct spawned {
  */
 int spawn_program(char *const *argv, int hv_fd, const char *name, struct spawned *s,
 		  const char **what);
+/* The same with descriptors of the caller's as its stdin, stdout and stderr. */
+int spawn_connected(char *const *argv, int hv_fd, const int io[3], struct spawned *s,
+		    const char **what);
 /* Does it still run? */
 int spawn_alive(const struct spawned *s);
 /* Waits a second for it to end by itself, then SIGTERM, then SIGKILL. 0, -ESRCH, -errno

@@ -21,10 +21,10 @@ static const struct verb verbs_image[] = {
 	{ 0 },
 };
 
-const struct verb *const verb_groups[] = { verbs_domain,  verbs_vm,	 verbs_block,
-					   verbs_network, verbs_capture, verbs_replay,
-					   verbs_image,	  verbs_export,	 verbs_xs,
-					   verbs_info,	  NULL };
+const struct verb *const verb_groups[] = { verbs_domain, verbs_life,	verbs_vm,
+					   verbs_block,	 verbs_network, verbs_capture,
+					   verbs_replay, verbs_image,	verbs_export,
+					   verbs_xs,	 verbs_info,	NULL };
 
 static void usage_error(struct cli *c, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -134,8 +134,21 @@ static error_t parse_verb(int key, char *arg, struct argp_state *state)
 	case CLI_RECURSIVE:
 		c->recursive = true;
 		return 0;
+	case CLI_PAUSED:
+		c->paused = true;
+		return 0;
+	case CLI_CONSOLE:
+		c->console = true;
+		return 0;
+	case CLI_FALLBACK:
+		c->fallback = true;
+		return 0;
+	case CLI_ALL:
+		c->all = true;
+		return 0;
 	case CLI_WAIT:
-		return take_wait(c, arg);
+		c->wait_end = !arg;
+		return arg ? take_wait(c, arg) : 0;
 	case CLI_COUNT:
 		return take_number(c, "count", arg, 1, UINT32_MAX, &c->count);
 	case CLI_SNAPLEN:

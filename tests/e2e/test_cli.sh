@@ -32,7 +32,7 @@ domains() {
 	is "list --json" "guest0 $id 0 null" "$(json \
 		'.[] | select(.name == "guest0") | "\(.name) \(.domid) \(.connections) \(.pid)"' \
 		tandem list --json)"
-	matches "list" "guest0 +$id +0 +-" "$(tandem list)"
+	matches "list" "guest0 +$id +0 +0 +------ +0.0" "$(tandem list)"
 	is "domain 0 is listed" Domain-0 "$(json '.[0].name' tandem list -j)"
 	is "introduced" guest0 "$(xenstore-read "/local/domain/$id/name")"
 	bad "already: guest0" tandem create guest0

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/* A VM's keeper: how a VM begins and ends. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "hv/base/cleanup.h"
+#include "hv/proc/hvclient.h"
+#include "tools/cmd_domain.h"
+#include "tools/cmd_vm.h"
+#include "tools/vm_keeper_int.h"
+#include "tools/vm_xs.h"
+
+#define ARGV_MAX    64
+#define END_WAIT_MS 5000
+
+uint64_t keeper_now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000u + (uint64_t)ts.tv_nsec / 1000000u;
+}
+
+/* -------------------------------------------------------------------- beginning */
+
+/* tandem-vm's command line, with the socket that it inherits. */
+static int spawn_vm(struct keeper *k, int conn, int listener, int console)
+{
+	const int io[3] = { console, console, k->messages[1] };
+	char *argv[ARGV_MAX], number[16];
+	const char *what = NULL;
+	int n = 0, err;
+
+	while (k->plan->argv[n] && n < ARGV_MAX - 4) {
+		argv[n] = k->plan->argv[n];
+		n++;
+	}
+	snprintf(number, sizeof(number), "%d", listener);
+	argv[n++] = (char *)"--paused";
+	argv[n++] = (char *)"--control";
+	argv[n++] = number;
+	argv[n] = NULL;
+	/* the only program that this process starts */
+	if (fcntl(listener, F_SETFD, 0))
+		return cli_fail(k->c, "%s", strerror(errno));
+	err = spawn_connected(argv, conn, io, &k->vm, &what);
+	if (err)
+		return cli_fail(k->c, "starting its VM: %s: %s", what, strerror(-err));
+	err = domain_record(k->c, k->dom.id, &k->vm);
+	return err ? cli_fail(k->c, "xenstore: %s", cli_strerror(err)) : 0;
+}
+
+static int fail_step(struct keeper *k, const char *what, int err)
+{
+	return cli_fail(k->c, "%s: %s: %s", k->plan->name, what, cli_strerror(err));
+}
+
+static int process_start(struct keeper *k)
+{
+	cleanup_close int listener = vmctl_listen(k->dom.id, "", SOCK_SEQPACKET);
+	cleanup_close int conn = -1, console = -1;
+	int err;
+
+	if (listener < 0)
+		return fail_step(k, "its control socket", listener);
+	k->control = vmctl_connect(k->dom.id, "", SOCK_SEQPACKET);
+	if (k->control < 0)
+		return fail_step(k, "its control socket", k->control);
+	err = vm_console_start(k->console, k->dom.id, &console);
+	if (err)
+		return fail_step(k, "its console", err);
+	err = hvclient_domain_connect(k->c->hv, k->dom.id, NULL, &conn);
+	if (err)
+		return fail_step(k, "connection", err);
+	return spawn_vm(k, conn, listener, console);
+}
+
+/* It answers when its guest is loaded; then it may run, and we hear of its end. */
+static int vm_run(struct keeper *k, bool paused)
+{
+	struct vmctl_call call = { .op = VMCTL_RINGS };
+	struct vmctl_reply reply;
+	int status, err = vmctl_call(k->control, &call, &reply, -1);
+
+	if (err)
+		return keeper_fail_by_message(k, err);
+	status = vm_xs_rings(k->c, k->dom.id, &reply);
+	if (status)
+		return status;
+	if (!paused) {
+		call = (struct vmctl_call){ .op = VMCTL_UNPAUSE };
+		err = vmctl_call(k->control, &call, &reply, -1);
+	}
+	call = (struct vmctl_call){ .op = VMCTL_WAIT };
+	if (!err)
+		err = vmctl_send(k->control, &call, NULL, 0);
+	if (!err)
+		err = evloop_add(k->loop, k->control, EPOLLIN, keeper_on_control, k,
+				 &k->control_src);
+	return err ? keeper_fail_by_message(k, err) : 0;
+}
+
+int keeper_start(struct keeper *k, bool paused)
+{
+	int status = k->plan->build(k->c, k->plan->arg, &k->dom);
+
+	if (status)
+		return status;
+	k->running = true;
+	k->started_ms = keeper_now_ms();
+	status = process_start(k);
+	if (!status)
+		status = vm_run(k, paused);
+	if (status)
+		(void)keeper_stop(k); /* that it cannot end adds nothing */
+	return status;
+}
+
+/* -------------------------------------------------------------------------- end */
+
+/* Asked to end, it has a while for it; then it is killed. */
+static void process_end(struct keeper *k)
+{
+	struct vmctl_call call = { .op = VMCTL_END };
+
+	if (k->vm.pid <= 0)
+		return;
+	/* cannot fail in a way that matters: it is killed then */
+	(void)vmctl_send(k->control, &call, NULL, 0);
+	for (int ms = 0; ms < END_WAIT_MS && spawn_alive(&k->vm); ms += 10)
+		usleep(10000);
+	(void)spawn_end(&k->vm);
+	(void)waitpid(k->vm.pid, NULL, 0);
+	k->vm.pid = 0;
+}
+
+int keeper_stop(struct keeper *k)
+{
+	int err;
+
+	if (k->control_src)
+		evloop_del(k->control_src);
+	k->control_src = NULL;
+	process_end(k);
+	if (k->control >= 0)
+		close(k->control);
+	k->control = -1;
+	vmctl_unlink(k->dom.id, "");
+	vm_console_stop(k->console);
+	k->running = false;
+	err = domain_destroy(k->c, &k->dom);
+	return err == -ENOTCONN ? 0 : err;
+}
