@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the verbs on VMs share: cmd_vm.c, cmd_list.c, cmd_console.c. */
+/* What the verbs on VMs share: cmd_life.c, cmd_list.c, cmd_console.c. */
 #ifndef TANDEM_TOOLS_CMD_VM_H
 #define TANDEM_TOOLS_CMD_VM_H
 

@@ -54,7 +54,7 @@ bad_starts() {
 	bad 'no backend answered' vm "kernel='/nowhere'" "vif=['']"
 	TANDEM_VM=$work/none bad 'none: No such file' vm "kernel='/nowhere'"
 	TANDEM_VM=/bin/true bad 'its tandem-vm: has ended' vm "kernel='/nowhere'"
-	TANDEM_VM=$work/vm bad '--memory\|384\|--vcpus\|2\|--kernel\|/k\|--cmdline\|root=/dev/xvda quiet\|--paused\|--control\|[0-9]+\|$' \
+	TANDEM_VM=$work/vm bad '--memory\|384\|--maxmem\|384\|--vcpus\|2\|--kernel\|/k\|--cmdline\|root=/dev/xvda quiet\|--paused\|--control\|[0-9]+\|$' \
 		vm "kernel='/k'" memory=384 vcpus=2 "root='/dev/xvda'" "extra='quiet'"
 	is "sockets left" "" "$(ls "$TANDEM_DIR/vm")"
 	matches "the log has it" 'nowhere: No such file' "$(tandem dmesg)"
