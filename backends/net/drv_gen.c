@@ -38,7 +38,7 @@ struct gen {
 	uint32_t size; /* 0: imix */
 	uint64_t rate, count;
 	uint16_t gso;
-	bool guest_gso;
+	bool guest_gso, same;
 	struct gen_counts *counts; /* a queue each */
 };
 
@@ -110,6 +110,8 @@ static int gen_option(struct gen *g, const struct drvopt *o)
 									     : 0;
 	if (!strcmp(o->key, "count"))
 		return drvopt_u64(o, &g->count);
+	if (!strcmp(o->key, "same"))
+		return drvopt_bool(o, &g->same);
 	if (!strcmp(o->key, "gso"))
 		return gen_u16(o, GEN_GSO_MIN, &g->gso);
 	if (!strcmp(o->key, "src-mac"))
@@ -189,7 +191,7 @@ static int gen_options(struct gen *g, const struct netdrv_params *p, char **why)
 		*why = netdrv_why(
 			"options: '%s=%s' is not understood; want any of "
 			"size=%u..%u or size=imix, rate=PACKETS/s (0: no limit), "
-			"count=N, proto=udp or tcp, gso=%u.., src-mac=, "
+			"count=N, same=1, proto=udp or tcp, gso=%u.., src-mac=, "
 			"dst-mac=, src-ip=, dst-ip= (IPv4), src-port=, "
 			"dst-port=",
 			o.key, o.value, GEN_SIZE_MIN, NETPORT_MAX, GEN_GSO_MIN);
@@ -343,7 +345,9 @@ static int gen_recv(struct netdrv_queue *q, struct netbuf *b)
 		return 0;
 	if (++gq->mix_at == gq->mix_len)
 		gq->mix_at = 0;
-	gen_frame_number(f, gq->number++);
+	gq->number++;
+	if (!((struct gen *)q->dev)->same)
+		gen_frame_number(f, gq->number - 1);
 	netport_add(&gq->counts->made, 1);
 	netport_add(&gq->counts->made_bytes, f->len);
 	if (f->len > b->iov[0].iov_len && f->len > netbuf_iov_bytes(b)) {

@@ -31,7 +31,7 @@ static struct netdrv *open_gen(const char *options)
 struct flow {
 	uint64_t next, bytes, gso;
 	uint16_t src_port;
-	bool tcp;
+	bool tcp, same;
 	char wrong[128]; /* the first thing that was */
 	uint32_t sizes[8], nsizes;
 };
@@ -86,7 +86,7 @@ static const char *check_l4(struct flow *s, const uint8_t *f, uint32_t len, bool
 	if (be16(f + 34) != s->src_port)
 		return "source port";
 	memcpy(&number, f + hdr, 8);
-	if (be64toh(number) != s->next)
+	if (be64toh(number) != (s->same ? 0 : s->next))
 		return "number";
 	if (s->tcp && be32(f + 38) != (uint32_t)(s->next * (len - hdr)))
 		return "TCP's sequence number";
@@ -221,6 +221,22 @@ static void test_count(void **state)
 	assert_int_equal(s.next, 77);
 	assert_int_equal(netrig_stat(dev, "made"), 77);
 	assert_int_equal(netrig_stat(dev, "made-bytes"), 77 * 64);
+	dev->ops->close(dev);
+}
+
+static void test_same(void **state)
+{
+	struct netdrv *dev = open_gen("same=1,count=100");
+	struct flow s = { .src_port = 49152, .same = true };
+	struct netrig rig;
+
+	(void)state;
+	netrig_start(&rig, dev, 0, 0);
+	netrig_stream(&rig, got, &s);
+	assert_true(netrig_wait_received(&rig, 100, WAIT_MS));
+	assert_false(netrig_wait_received(&rig, 101, 20));
+	netrig_stop(&rig);
+	assert_string_equal(s.wrong, "");
 	dev->ops->close(dev);
 }
 
@@ -401,11 +417,12 @@ static void test_mtu(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_valid), cmocka_unit_test(test_all_sums),
-		cmocka_unit_test(test_mix),   cmocka_unit_test(test_gso),
-		cmocka_unit_test(test_count), cmocka_unit_test(test_rate),
-		cmocka_unit_test(test_mtu),   cmocka_unit_test(test_options),
-		cmocka_unit_test(test_pace),  cmocka_unit_test(test_timer),
+		cmocka_unit_test(test_valid),	cmocka_unit_test(test_all_sums),
+		cmocka_unit_test(test_mix),	cmocka_unit_test(test_gso),
+		cmocka_unit_test(test_count),	cmocka_unit_test(test_same),
+		cmocka_unit_test(test_rate),	cmocka_unit_test(test_mtu),
+		cmocka_unit_test(test_options), cmocka_unit_test(test_pace),
+		cmocka_unit_test(test_timer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

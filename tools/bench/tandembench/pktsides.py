@@ -34,7 +34,7 @@ class TandemPackets(Side):
         self.vifs = {}
 
     def vif(self, point):
-        port = "sink" if point.way == "out" else f"gen:;size={point.size}"
+        port = "sink" if point.way == "out" else f"gen:;size={point.size};same=1"
         if port not in self.vifs:
             self.ctx.instance.cli("network-attach", self.guest,
                                   f"port={port},backend={self.drv}")
