@@ -248,6 +248,25 @@ int store_open(struct pagedev **dev, struct vm *vm, struct evloop *loop, int soc
 	return 0;
 }
 
+int store_renew(struct pagedev *d, int sock)
+{
+	const struct bytering *rings[] = { &d->to_guest, &d->from_guest };
+	/* cannot fail: nothing is watched by that */
+	int err = want(d, d->in, &d->in_src, 0);
+
+	if (!err)
+		err = want(d, d->out, &d->out_src, 0);
+	if (d->in >= 0)
+		close(d->in);
+	d->out = sock;
+	d->in = dup(sock);
+	for (unsigned i = 0; i < 2; i++) {
+		__atomic_store_n(rings[i]->prod, 0, __ATOMIC_SEQ_CST);
+		__atomic_store_n(rings[i]->cons, 0, __ATOMIC_SEQ_CST);
+	}
+	return err ? err : want(d, d->in, &d->in_src, EPOLLIN);
+}
+
 void pagedev_drain(struct pagedev *d)
 {
 	(void)flush_out(d);

@@ -21,6 +21,12 @@ int console_open(struct pagedev **dev, struct vm *vm, struct evloop *loop, int i
 /* The guest's xenstore ring over a stream socket that speaks xs_wire as this domain. */
 int store_open(struct pagedev **dev, struct vm *vm, struct evloop *loop, int sock);
 
+/*
+ * Another connection, when the guest wakes up as in a new domain: what the old one had in
+ * the ring or behind it was for the guest that it was. The machine stands. -errno
+ */
+int store_renew(struct pagedev *dev, int sock);
+
 /* What the guest still has in its ring, if it can be written now. */
 void pagedev_drain(struct pagedev *dev);
 /* The descriptors stay the caller's. Before vm_destroy(), after vm_join(). */

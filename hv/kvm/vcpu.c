@@ -14,6 +14,7 @@
 
 #define KICK_SIGNAL	   SIGUSR1
 #define GP_VECTOR	   13
+#define EXIT_PARTS_MAX	   16 /* of one access to ports or memory */
 #define MSR_MTRR_DEF_TYPE  0x2ff
 #define MTRR_ON_WRITE_BACK 0x806 /* as Xen starts PVH guests */
 
@@ -191,6 +192,23 @@ static void kicked(struct vcpu *v)
 	pthread_mutex_unlock(&v->vm->lock);
 }
 
+/*
+ * KVM ends the last exit (what a port read, what a hypercall returns) on its way into the
+ * guest. Here it does so and stays outside, so that the registers are whole.
+ */
+static int exit_end(struct vcpu *v)
+{
+	int err = 0;
+
+	for (int i = 0; i < EXIT_PARTS_MAX && !err; i++) {
+		v->run->immediate_exit = 1;
+		if (ioctl(v->fd, KVM_RUN, 0) < 0)
+			return 0;
+		err = exit_handle(v);
+	}
+	return err;
+}
+
 static void *vcpu_main(void *arg)
 {
 	struct vcpu *v = arg;
@@ -213,6 +231,8 @@ static void *vcpu_main(void *arg)
 		}
 		err = exit_handle(v);
 	}
+	if (!err && vm_stop_reason(v->vm) == SHUTDOWN_suspend)
+		err = exit_end(v);
 	if (err)
 		crashed(v, "its registers", (uint64_t)-err);
 	vcpu_ended(v);
@@ -227,6 +247,7 @@ int vcpu_start(struct vcpu *v)
 
 	/* cannot fail: such a signal exists */
 	(void)sigaction(KICK_SIGNAL, &sa, NULL);
+	v->run->immediate_exit = 0;
 	sigemptyset(&kick);
 	sigaddset(&kick, KICK_SIGNAL);
 	pthread_sigmask(SIG_UNBLOCK, &kick, &old);

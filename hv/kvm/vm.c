@@ -227,6 +227,26 @@ void vm_join(struct vm *vm)
 		pthread_join(v->thread, NULL);
 		v->started = false;
 	}
+	vm->parked = 0; /* nobody is left */
+}
+
+int vm_resume(struct vm *vm, bool cancelled)
+{
+	struct vcpu *v = vm->vcpu[vm->suspender];
+	struct kvm_regs r;
+	uint64_t n;
+
+	if (vm_stop_reason(vm) != SHUTDOWN_suspend)
+		return -EINVAL;
+	if (ioctl(v->fd, KVM_GET_REGS, &r) < 0)
+		return -errno;
+	r.rax = cancelled;
+	if (ioctl(v->fd, KVM_SET_REGS, &r) < 0)
+		return -errno;
+	/* cannot fail in a way that matters: it may have been read already */
+	(void)!read(vm->stop_fd, &n, sizeof(n));
+	atomic_store(&vm->stopped, 0);
+	return vm_start(vm);
 }
 
 void vm_destroy(struct vm *vm)

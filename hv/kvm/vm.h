@@ -62,6 +62,7 @@ struct vm {
 	const struct xen_hw_ops *hw;
 	struct xen_domain xen;
 	_Atomic int stopped; /* 0, or 1 + SHUTDOWN_* of the first who said so */
+	unsigned suspender;  /* the vcpu that asked for SHUTDOWN_suspend */
 	int stop_fd;	     /* readable then */
 	_Atomic bool pausing;
 	unsigned parked; /* vcpus that are out of the guest for it, or have ended */
@@ -98,6 +99,12 @@ void vm_stop(struct vm *vm, int reason);
 int vm_stop_reason(const struct vm *vm);
 /* Stops the vcpus, if they run, and waits for their threads. Not from one. */
 void vm_join(struct vm *vm);
+/*
+ * A guest that suspended itself, and whose vcpus are joined, goes on. Its call returns 0
+ * in a new domain, where it sets Xen's objects up again; or 1: it never was away
+ * (cancelled).
+ */
+int vm_resume(struct vm *vm, bool cancelled);
 void vm_destroy(struct vm *vm);
 
 /* vcpu.c */

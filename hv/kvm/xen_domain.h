@@ -82,6 +82,7 @@ struct xen_domain {
 	struct xen_balloon balloon;
 	bool runstate_update;
 	struct xen_timers *timers; /* NULL: none: xen_timer.c */
+	bool woken; /* it was saved, or suspended, and is to set all of this up again */
 	struct xen_routes routes;
 	const struct xen_remote_ops *remote; /* NULL: no other domains */
 	void *remote_arg;
@@ -131,5 +132,10 @@ extern const struct xen_hw_ops xen_hw_user;
 
 int xen_domain_init(struct vm *vm, domid_t domid);
 void xen_domain_fini(struct vm *vm);
+/*
+ * Of a machine that stands: no event channel, grant or shared page of the guest's is
+ * left, as in a new domain. -errno: KVM refuses, and it is half done.
+ */
+int xen_domain_renew(struct vm *vm);
 
 #endif

@@ -12,6 +12,19 @@
 #define CMD_BITS 6
 #define CMD_MASK ((1u << CMD_BITS) - 1)
 
+/*
+ * A guest that wakes up has interrupts that it wants to stay off, and on whose ports it
+ * does nothing but bind them again: Linux's that kick a vcpu out of a spinlock's queue.
+ * So there every port begins masked, as toolstacks leave them for paravirtualized guests.
+ */
+static void shared_info_clear(struct vm *vm, struct shared_info *s)
+{
+	memset(s, 0, XEN_PAGE_SIZE);
+	if (vm->xen.woken)
+		for (unsigned i = 0; i < EVTCHN_2L_NR_CHANNELS / 64; i++)
+			atomic_store(&s->evtchn_mask[i], UINT64_MAX);
+}
+
 /* The shared info page takes a page of RAM over, with what it held before. */
 static int map_shared_info(struct vm *vm, uint64_t gfn)
 {
@@ -33,7 +46,7 @@ static int map_shared_info(struct vm *vm, uint64_t gfn)
 	if (from)
 		memcpy(to, from, XEN_PAGE_SIZE);
 	else
-		memset(to, 0, XEN_PAGE_SIZE);
+		shared_info_clear(vm, to);
 	err = vm->hw->shared_info(vm, gfn);
 	if (err)
 		return err;

@@ -42,8 +42,10 @@ static int64_t shut_down(struct vcpu *v, uint64_t va)
 		return -EFAULT;
 	if (reason > SHUTDOWN_MAX)
 		return -EINVAL;
+	if (reason == SHUTDOWN_suspend)
+		v->vm->suspender = v->id;
 	vm_stop(v->vm, (int)reason);
-	return 0;
+	return 0; /* what a guest that was suspended gets, if nobody says otherwise */
 }
 
 static int64_t watchdog(struct vcpu *v, uint64_t va)

@@ -134,3 +134,12 @@ int64_t xen_periodic(struct vcpu *v, uint64_t ns)
 		return -EINVAL;
 	return timer_set(&t->timer[XEN_WATCHDOGS + v->id], ns, true);
 }
+
+void xen_timers_stop(struct vm *vm)
+{
+	struct xen_timers *t = vm->xen.timers;
+
+	for (unsigned i = 0; t && i < t->n; i++)
+		/* cannot fail: it is a timer */
+		(void)timer_set(&t->timer[i], 0, false);
+}

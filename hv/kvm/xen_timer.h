@@ -19,5 +19,6 @@ void xen_timers_close(struct vm *vm);
 /* The hypercalls' part, under vm->lock. */
 int64_t xen_watchdog(struct vm *vm, uint32_t id, uint32_t seconds);
 int64_t xen_periodic(struct vcpu *v, uint64_t ns); /* 0: none */
+void xen_timers_stop(struct vm *vm);		   /* none runs any more */
 
 #endif

@@ -142,8 +142,6 @@ static int64_t timer_op(struct vcpu *v, struct vcpu *to, const uint64_t arg[6])
 		return singleshot(v, arg[2]);
 	case VCPUOP_stop_singleshot_timer:
 		return v->vm->hw->timer_set(v, 0);
-	case VCPUOP_stop_periodic_timer:
-		return xen_periodic(v, 0);
 	case VCPUOP_set_periodic_timer:
 		return set_periodic(v, arg[2]);
 	default:
@@ -178,8 +176,9 @@ int64_t xen_vcpu_op(struct vcpu *v, const uint64_t arg[6])
 				     vm->hw->time_info);
 	case VCPUOP_register_vcpu_info:
 		return register_info(v, to, arg[2]);
-	case VCPUOP_set_periodic_timer:
 	case VCPUOP_stop_periodic_timer:
+		return xen_periodic(to, 0); /* a guest that wakes up asks for all vcpus */
+	case VCPUOP_set_periodic_timer:
 	case VCPUOP_set_singleshot_timer:
 	case VCPUOP_stop_singleshot_timer:
 		return timer_op(v, to, arg);
