@@ -385,3 +385,9 @@ uint64_t gmem_resident(const struct gmem *m)
 	/* cannot fail: it is ours */
 	return fstat(m->ram_fd, &st) ? 0 : (uint64_t)st.st_blocks * 512;
 }
+
+bool gmem_is_released(const struct gmem_region *r, uint64_t page)
+{
+	return r->denied[page] & PLACED ? r->denied[page] & RELEASED
+					: r->denied[page] == DENIED_ALL;
+}

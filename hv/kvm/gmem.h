@@ -93,4 +93,7 @@ uint64_t gmem_resident(const struct gmem *m);
  */
 int gmem_hugepages(const struct gmem *m);
 
+/* Is a page of a region of RAM the host's, below whatever is placed there? */
+bool gmem_is_released(const struct gmem_region *r, uint64_t page);
+
 #endif

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/* A whole machine: rounds over its memory, then the rest of it, and the way back. */
+#include "hv/kvm/save.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "hv/base/cleanup.h"
+#include "hv/kvm/save_ram.h"
+#include "hv/kvm/save_state.h"
+#include "hv/kvm/xen_grant.h"
+
+/* What machines compress well, quickly: memory is many zeros and some text. */
+#define LEVEL 1
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	/* cannot fail */
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* ----------------------------------------------------------------------- out */
+
+static int round_do(struct save_job *job, struct save_ram *ram, bool check,
+		    uint64_t *sent)
+{
+	int err = save_ram_round(ram, check, sent);
+
+	job->rounds++;
+	job->pages += *sent;
+	return err;
+}
+
+/*
+ * While the guest runs: all of it, then what KVM's log says until that is little, or does
+ * not become less; then what others wrote.
+ */
+static int rounds_live(struct save_job *job, struct save_ram *ram)
+{
+	uint64_t sent = 0;
+	int err = save_ram_log(ram);
+
+	if (!err)
+		err = round_do(job, ram, true, &sent);
+	for (unsigned i = 1; i < SAVE_ROUNDS_MAX && !err && sent > SAVE_FEW_PAGES; i++)
+		err = job->wanted(job->arg) ? round_do(job, ram, false, &sent)
+					    : -ECANCELED;
+	return err ? err : round_do(job, ram, true, &sent);
+}
+
+static int state_write(struct vm *vm, struct save_writer *w)
+{
+	struct save_buf b = { .data = malloc(SAVE_STATE_MAX) };
+	int err = b.data ? save_machine_get(vm, &b) : -ENOMEM;
+
+	if (!err)
+		err = save_write(w, SAVE_MACHINE, b.data, b.len);
+	for (unsigned i = 0; i < vm->nvcpus && !err; i++) {
+		err = save_vcpu_get(vm->vcpu[i], &b);
+		if (!err)
+			err = save_write(w, SAVE_VCPU, b.data, b.len);
+	}
+	free(b.data);
+	return err;
+}
+
+/* The guest stands. */
+static int standing_write(struct vm *vm, struct save_job *job, struct save_ram *ram,
+			  struct save_writer *w)
+{
+	uint64_t sent;
+	int err = round_do(job, ram, true, &sent);
+
+	if (!err)
+		err = save_ram_rest(ram);
+	if (!err)
+		err = state_write(vm, w);
+	return err ? err : save_write_end(w);
+}
+
+/* Others' memory, which a stream cannot take along. */
+static int grants_check(struct vm *vm)
+{
+	struct granter *g;
+	int err = 0;
+
+	pthread_mutex_lock(&vm->lock);
+	LIST_FOREACH (g, &vm->xen.grants.granters, link)
+		if (g->uses)
+			err = -EBUSY;
+	pthread_mutex_unlock(&vm->lock);
+	return err;
+}
+
+static int machine_write(struct vm *vm, struct save_job *job, struct save_writer *w)
+{
+	struct save_ram ram;
+	uint64_t start;
+	int err = grants_check(vm);
+
+	if (!err)
+		err = save_ram_open(&ram, vm, w);
+
+	if (err)
+		return err;
+	err = save_write_start(w);
+	if (!err)
+		err = save_write(w, SAVE_CONFIG, job->config, job->config_len);
+	if (!err && job->live)
+		err = rounds_live(job, &ram);
+	if (!err)
+		err = job->suspend(job->arg);
+	job->suspended = !err;
+	start = now_ms();
+	if (!err)
+		err = grants_check(vm); /* mapped meanwhile */
+	if (!err)
+		err = standing_write(vm, job, &ram, w);
+	job->standing_ms = now_ms() - start;
+	save_ram_close(&ram);
+	return err;
+}
+
+int vm_save(struct vm *vm, struct save_job *job)
+{
+	struct save_writer *w = save_writer_new(job->fd, LEVEL);
+	int err = w ? machine_write(vm, job, w) : -ENOMEM;
+
+	job->bytes = w ? save_written(w) : 0;
+	save_writer_free(w);
+	return err;
+}
+
+/* ------------------------------------------------------------------------ in */
+
+struct load {
+	struct vm *vm;
+	bool machine, special;
+	unsigned vcpus;
+	const char *why;
+};
+
+static int machine_take(struct load *l, const uint8_t *data, size_t len)
+{
+	if (l->machine)
+		return -EBADMSG;
+	l->machine = true;
+	return save_machine_set(l->vm, data, len, &l->why);
+}
+
+static int vcpu_take(struct load *l, const uint8_t *data, size_t len)
+{
+	if (!l->machine || l->vcpus == l->vm->nvcpus)
+		return -EBADMSG;
+	return save_vcpu_set(l->vm->vcpu[l->vcpus++], data, len, &l->why);
+}
+
+static int chunk_take(struct load *l, uint32_t kind, const uint8_t *data, size_t len)
+{
+	l->why = "its parts do not fit together";
+	switch (kind) {
+	case SAVE_MACHINE:
+		return machine_take(l, data, len);
+	case SAVE_VCPU:
+		return vcpu_take(l, data, len);
+	case SAVE_PAGES:
+		return save_ram_pages_set(l->vm, data, len);
+	case SAVE_RELEASED:
+		return save_ram_released_set(l->vm, data, len);
+	case SAVE_SPECIAL:
+		l->special = true;
+		return save_ram_special_set(l->vm, data, len);
+	case SAVE_END:
+		return l->machine && l->special && l->vcpus == l->vm->nvcpus ? 0
+									     : -EBADMSG;
+	default: /* a second configuration */
+		return -EBADMSG;
+	}
+}
+
+int vm_load(struct vm *vm, int fd, const struct save_place *place, const char **why)
+{
+	struct save_reader *r = save_reader_new(fd, place);
+	struct load l = { .vm = vm };
+	const uint8_t *data = NULL;
+	uint32_t kind = 0;
+	size_t len = 0;
+	int err = r ? 0 : -ENOMEM;
+
+	*why = "out of memory";
+	while (!err && kind != SAVE_END) {
+		err = save_read(r, &kind, &data, &len);
+		*why = r && err ? save_why(r) : *why;
+		if (err)
+			break;
+		err = chunk_take(&l, kind, data, len);
+		if (err)
+			*why = l.why;
+	}
+	save_reader_free(r);
+	return err;
+}
