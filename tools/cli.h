@@ -43,7 +43,8 @@ enum cli_key {
 	CLI_COUNT = 'n',
 	CLI_RECURSIVE = 'R',
 	CLI_PAUSED = 'p',
-	CLI_CONSOLE = 'c',
+	CLI_CONSOLE = 'c',    /* of create */
+	CLI_CHECKPOINT = 'c', /* of save */
 	CLI_FALLBACK = 'F',
 	CLI_ALL = 'a',
 	CLI_NBD = 256,
@@ -62,6 +63,7 @@ struct cli {
 	int argc; /* arguments without options */
 	char **argv;
 	bool json, stats, force, readonly, recursive, paused, console, fallback, all;
+	bool checkpoint;
 	bool wait_end; /* CLI_WAIT without a number */
 	uint32_t wait_ms;
 	uint32_t count;

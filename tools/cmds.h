@@ -14,6 +14,11 @@ extern const struct verb verbs_capture[]; /* cmd_capture.c */
 extern const struct verb verbs_replay[];  /* cmd_replay.c */
 extern const struct verb verbs_export[];  /* cmd_export.c */
 extern const struct verb verbs_xs[];	  /* cmd_xs.c */
+extern const struct verb verbs_save[];	  /* cmd_save.c */
 extern const struct verb verbs_info[];	  /* cmd_info.c */
+
+/* cmd_migrate.c */
+int cli_migrate(struct cli *c);
+int cli_migrate_receive(struct cli *c);
 
 #endif

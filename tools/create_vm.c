@@ -184,7 +184,7 @@ static char *cmdline_make(const struct vm_keys *k)
 
 /* tandem-vm: $TANDEM_VM, or the one beside this program, as in a build; or that in $PATH.
  */
-static void program_find(char *path, size_t size)
+void vm_program_find(char *path, size_t size)
 {
 	const char *name = "tandem-vm", *env = getenv("TANDEM_VM");
 	ssize_t n = readlink("/proc/self/exe", path, size - 1);
@@ -215,7 +215,7 @@ int vm_command_make(struct cli *c, const struct vm_keys *k, const char *name,
 	snprintf(cmd->memory, sizeof(cmd->memory), "%" PRIu64, memory_of(k));
 	snprintf(cmd->maxmem, sizeof(cmd->maxmem), "%" PRIu64, maxmem_of(k));
 	snprintf(cmd->vcpus, sizeof(cmd->vcpus), "%" PRIu64, maxvcpus_of(k));
-	program_find(cmd->program, sizeof(cmd->program));
+	vm_program_find(cmd->program, sizeof(cmd->program));
 	*a++ = cmd->program;
 	*a++ = (char *)"--name";
 	*a++ = (char *)(uintptr_t)name;

@@ -36,6 +36,8 @@ bool vm_keys_given(const struct vm_keys *k);
 int vm_keys_write(struct cli *c, const struct vm_keys *k, domid_t domid);
 int vm_command_make(struct cli *c, const struct vm_keys *k, const char *name,
 		    struct vm_command *cmd);
+/* Where tandem-vm is. */
+void vm_program_find(char *path, size_t size);
 void vm_command_clear(struct vm_command *cmd);
 
 #endif

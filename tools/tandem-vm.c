@@ -24,6 +24,7 @@
 #include "tools/vm_domain.h"
 #include "tools/vm_limit.h"
 #include "tools/vm_opt.h"
+#include "tools/vm_save.h"
 
 #define EXIT_USAGE  2
 #define EXIT_REASON 16 /* plus SHUTDOWN_*, but for a power-off */
@@ -41,6 +42,8 @@ struct run {
 	struct evsource *stop_src;
 	struct vm_limit *limit;
 	uint64_t load_ns; /* CPU time of reading and unpacking the kernel and ramdisk */
+	struct vm_saver *saver; /* NULL: started by hand */
+	struct vm_restore restore;
 };
 
 /* What the sandbox lets through: what a running machine needs of KVM. */
@@ -65,6 +68,27 @@ static const unsigned long kvm_ioctls[] = {
 	KVM_XEN_HVM_EVTCHN_SEND,
 	KVM_XEN_VCPU_SET_ATTR,
 	KVM_XEN_VCPU_GET_ATTR,
+	/* to save and to restore it */
+	KVM_GET_DIRTY_LOG,
+	KVM_GET_CPUID2,
+	KVM_GET_TSC_KHZ,
+	KVM_SET_TSC_KHZ,
+	KVM_GET_CLOCK,
+	KVM_SET_CLOCK,
+	KVM_GET_IRQCHIP,
+	KVM_SET_IRQCHIP,
+	KVM_GET_PIT2,
+	KVM_SET_PIT2,
+	KVM_GET_XCRS,
+	KVM_SET_XCRS,
+	KVM_GET_XSAVE,
+	KVM_SET_XSAVE,
+	KVM_GET_LAPIC,
+	KVM_SET_LAPIC,
+	KVM_GET_MSRS,
+	KVM_SET_MSRS,
+	KVM_GET_DEBUGREGS,
+	KVM_SET_DEBUGREGS,
 };
 
 /* ------------------------------------------------------------------- opening */
@@ -118,6 +142,19 @@ static void debug_out(void *arg, const char *s, size_t len)
 	(void)!write(STDERR_FILENO, s, len);
 }
 
+static int store_again(void *arg)
+{
+	struct run *r = arg;
+	int sock = hvclient_xenstore(r->domain.hv), err;
+
+	if (sock < 0)
+		return sock;
+	err = store_renew(r->store, sock);
+	close(r->xs);
+	r->xs = sock;
+	return err;
+}
+
 static int devices_open(struct run *r)
 {
 	int err = console_open(&r->console, r->vm, r->loop, STDIN_FILENO, STDOUT_FILENO);
@@ -134,6 +171,9 @@ static int devices_open(struct run *r)
 			      ? r->limit_fd
 			      : vm_limit_open(&r->limit, r->vm, r->loop, r->limit_fd);
 	}
+	if (!err && r->domain.hv >= 0)
+		err = vm_saver_open(&r->saver, r->vm, r->loop, r->domain.domid,
+				    store_again, r);
 	if (err)
 		log_err("%s: its console and xenstore: %s", r->domain.name,
 			strerror(-err));
@@ -168,7 +208,7 @@ static void on_signal(void *arg, uint32_t events)
 
 	(void)events;
 	vm_stop(r->vm, SHUTDOWN_poweroff);
-	evloop_stop(r->loop, 0);
+	evloop_stop(r->loop, 0); /* it may stand already */
 }
 
 /* The guest has stopped. Who controls it decides what comes next. */
@@ -177,6 +217,8 @@ static void on_stop(void *arg, uint32_t events)
 	struct run *r = arg;
 
 	(void)events;
+	if (vm_saver_stopped(r->saver))
+		return;
 	if (!r->control) {
 		evloop_stop(r->loop, 0);
 		return;
@@ -264,6 +306,8 @@ static int run_machine(struct run *r)
 	if (!err)
 		err = evloop_run(r->loop);
 	vm_join(r->vm);
+	vm_saver_close(r->saver);
+	r->saver = NULL;
 	pagedev_drain(r->console);
 	if (err)
 		log_err("%s: cannot run: %s", r->domain.name, strerror(-err));
@@ -304,11 +348,23 @@ static int boot(struct run *r, const struct image *kernel, const struct image *r
 	return err;
 }
 
+/* The same with a saved machine instead. */
+static int wake(struct run *r)
+{
+	int err = enter_sandbox(r);
+
+	return err ? err : vm_restore(r->vm, &r->restore);
+}
+
 static int run(struct run *r)
 {
 	struct image kernel, ramdisk;
-	int err = file_open(r->o.kernel, &kernel, &r->kernel_fd);
+	int err = 0;
 
+	if (r->o.restore)
+		err = vm_restore_parse(r->o.restore, &r->restore);
+	else
+		err = file_open(r->o.kernel, &kernel, &r->kernel_fd);
 	if (!err && r->o.ramdisk)
 		err = file_open(r->o.ramdisk, &ramdisk, &r->ramdisk_fd);
 	if (!err)
@@ -322,7 +378,8 @@ static int run(struct run *r)
 	if (!err)
 		err = devices_open(r);
 	if (!err)
-		err = boot(r, &kernel, r->o.ramdisk ? &ramdisk : NULL);
+		err = r->o.restore ? wake(r)
+				   : boot(r, &kernel, r->o.ramdisk ? &ramdisk : NULL);
 	return err ? err : run_machine(r);
 }
 
@@ -338,6 +395,7 @@ int main(int argc, char **argv)
 	vm_options(argc, argv, &r.o);
 	if (!run(&r))
 		status = status_of(&r);
+	vm_saver_close(r.saver);
 	vm_control_close(r.control);
 	if (r.console)
 		pagedev_close(r.console);

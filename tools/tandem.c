@@ -21,10 +21,11 @@ static const struct verb verbs_image[] = {
 	{ 0 },
 };
 
-const struct verb *const verb_groups[] = { verbs_domain, verbs_life,	verbs_vm,
-					   verbs_block,	 verbs_network, verbs_capture,
-					   verbs_replay, verbs_image,	verbs_export,
-					   verbs_xs,	 verbs_info,	NULL };
+const struct verb *const verb_groups[] = { verbs_domain,  verbs_life,	verbs_vm,
+					   verbs_save,	  verbs_block,	verbs_network,
+					   verbs_capture, verbs_replay, verbs_image,
+					   verbs_export,  verbs_xs,	verbs_info,
+					   NULL };
 
 static void usage_error(struct cli *c, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -137,8 +138,8 @@ static error_t parse_verb(int key, char *arg, struct argp_state *state)
 	case CLI_PAUSED:
 		c->paused = true;
 		return 0;
-	case CLI_CONSOLE:
-		c->console = true;
+	case CLI_CONSOLE: /* and CLI_CHECKPOINT: the verb says which */
+		c->console = c->checkpoint = true;
 		return 0;
 	case CLI_FALLBACK:
 		c->fallback = true;

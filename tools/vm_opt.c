@@ -20,7 +20,8 @@ enum {
 	OPT_CONTROL,
 	OPT_PAUSED,
 	OPT_MAXMEM,
-	OPT_HUGEPAGES
+	OPT_HUGEPAGES,
+	OPT_RESTORE
 };
 
 static const struct argp_option option_table[] = {
@@ -42,6 +43,8 @@ static const struct argp_option option_table[] = {
 	  0 },
 	{ "call-port", OPT_CALL_PORT, NULL, 0,
 	  "hypercalls by a port too: for guests that test the hypervisor", 0 },
+	{ "restore", OPT_RESTORE, "FD:FD:N:N", 0,
+	  "a stream and a channel, from tandem restore, instead of a kernel", 0 },
 	{ "no-sandbox", OPT_NO_SANDBOX, NULL, 0, "keep all rights: for debugging", 0 },
 	{ "verbose", 'v', NULL, 0, "say what happens", 0 },
 	{ 0 },
@@ -75,6 +78,9 @@ static error_t parse_more(int key, struct vm_options *o, char *arg)
 	case OPT_HUGEPAGES:
 		o->hugepages = true;
 		break;
+	case OPT_RESTORE:
+		o->restore = arg;
+		break;
 	case OPT_NO_SANDBOX:
 		o->sandbox = false;
 		break;
@@ -85,7 +91,7 @@ static error_t parse_more(int key, struct vm_options *o, char *arg)
 		opt_error("%s: no such argument", arg);
 		break;
 	case ARGP_KEY_END:
-		if (!o->kernel)
+		if (!o->kernel == !o->restore)
 			opt_error("--kernel: what is it to boot?");
 		if (o->paused && o->control < 0)
 			opt_error("--paused: nobody could make it run without "

@@ -10,7 +10,8 @@ struct vm_options {
 	const char *name, *kernel, *ramdisk, *cmdline;
 	uint64_t memory, maxmem; /* bytes; maxmem 0: as memory */
 	unsigned vcpus;
-	int control; /* a listening socket that was handed over; -1: none */
+	int control;	     /* a listening socket that was handed over; -1: none */
+	const char *restore; /* vm_save.h; instead of a kernel */
 	bool hugepages, sandbox, stats, call_port, paused;
 };
 
