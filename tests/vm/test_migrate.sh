@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # A virtual machine moves to another hypervisor and back in the middle of a verified fio
-# run; where that fails, it goes on. timeout: 600 s
+# run; where that fails, it goes on. timeout: 900 s
 . "$(dirname "$0")/guest.sh"
 
 there=$work/hv2

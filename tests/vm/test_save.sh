@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # A virtual machine in the middle of a verified fio run is put into a file and comes back;
-# a checkpoint lets it go on; damaged files leave nothing behind. timeout: 600 s
+# a checkpoint lets it go on; damaged files leave nothing behind. timeout: 900 s
 . "$(dirname "$0")/guest.sh"
 
 hvd_start
