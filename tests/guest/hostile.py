@@ -4,8 +4,8 @@
 
 usage: hostile.py TANDEM_VM GUEST [p|v]
 
-Each guest has another start of its chance, every second one spares nothing. For
-$GUEST_SECONDS, 10 unless said, or $HOURS. p: calls by a port, on any KVM; v: as guests call.
+Each guest has another start of its chance, every second one spares nothing, the others
+what they stand on as far as they know. For $GUEST_SECONDS, 10 unless said, or $HOURS. p: calls by a port, on any KVM; v: as guests call.
 What a guest does to itself may crash it; tandem-vm must end as it says it does, with
 few lines, and without memory of its own that grows.
 """
@@ -56,7 +56,7 @@ def main():
         status, text, rss = run(argv, seed)
         ends[status] = ends.get(status, 0) + 1
         most = max(most, rss)
-        if status not in (ENDS if n % 2 else (0,)):
+        if status not in ENDS:
             print(text.decode(errors="replace"))
             print(f"seed {seed}: status {status}")
             return 1
@@ -67,6 +67,9 @@ def main():
             print(f"seed {seed}: {rss} KiB")
             return 1
         n += 1
+    if 0 not in ends:
+        print(f"no guest from seed {start} on came to its end: {ends}")
+        return 1
     print(f"{n} guests from seed {start} on, ends {ends}, at most {most} KiB")
     return 0
 
