@@ -92,6 +92,8 @@ done
 if "$TANDEM" image --help >/dev/null 2>&1; then
 	ok tandem image convert --format zstd "$work/raw.img" "$work/z.img"
 	trim_zero=1 disk "zstd with overlay" "access=rw,format=zstd,target=$work/z.img"
+	# a detach that meets a frontend's end may return before the disk is closed
+	wait_for 5 tandem image check "$work/z.img"
 	ok tandem image check "$work/z.img"
 fi
 finish

@@ -29,6 +29,7 @@ reads_and_writes() {
 	copy xvdb xvda "$work/new"
 	detach
 	is "base untouched" "$(sha256sum <"$work/raw")" "$(zstd -dc "$img" | sha256sum)"
+	wait_for 5 tandem image check "$img" # let go of
 	ok tandem image check "$img"
 	ok attach "access=ro,"
 	truncate -s 16M "$work/back"
