@@ -182,7 +182,7 @@ static int add_domain(struct cli *c, struct cli_domain *dom, json_t *list)
 
 int cli_list(struct cli *c)
 {
-	json_t *list, *o;
+	json_t *list;
 	size_t i;
 	int status = cli_need_plat(c);
 
@@ -195,7 +195,8 @@ int cli_list(struct cli *c)
 	if (!status) {
 		printf("%-40s %5s %5s %5s\tState\tTime(s)\n", "Name", "ID", "Mem",
 		       "VCPUs");
-		json_array_foreach(list, i, o) print_domain(o);
+		for (i = 0; i < json_array_size(list); i++)
+			print_domain(json_array_get(list, i));
 	}
 	json_decref(list);
 	return status;
@@ -250,7 +251,7 @@ static void print_vcpu(json_t *o)
 
 int cli_vcpu_list(struct cli *c)
 {
-	json_t *list, *o;
+	json_t *list;
 	size_t i;
 	int status = cli_need_hv(c);
 
@@ -263,7 +264,8 @@ int cli_vcpu_list(struct cli *c)
 	if (!status) {
 		printf("%-32s %5s %5s %5s %5s %9s Affinity (Hard / Soft)\n", "Name", "ID",
 		       "VCPU", "CPU", "State", "Time(s)");
-		json_array_foreach(list, i, o) print_vcpu(o);
+		for (i = 0; i < json_array_size(list); i++)
+			print_vcpu(json_array_get(list, i));
 	}
 	json_decref(list);
 	return status;

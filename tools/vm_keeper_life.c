@@ -38,7 +38,7 @@ static int spawn_vm(struct keeper *k, int conn, int listener, int console)
 	const char *what = NULL;
 	int n = 0, err;
 
-	while (k->plan->argv[n] && n < ARGV_MAX - 4) {
+	while (n < ARGV_MAX - 4 && k->plan->argv[n]) {
 		argv[n] = k->plan->argv[n];
 		n++;
 	}

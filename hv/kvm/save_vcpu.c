@@ -66,12 +66,13 @@ struct msr_value {
 	uint64_t index, value;
 };
 
-/* KVM's struct with room for one. */
+/* struct kvm_msrs with room for one. */
 struct one_msr {
-	struct kvm_msrs head;
+	uint32_t nmsrs, pad;
 	struct kvm_msr_entry entry;
 };
-_Static_assert(offsetof(struct one_msr, entry) == sizeof(struct kvm_msrs), "kvm.h");
+_Static_assert(offsetof(struct one_msr, entry) == offsetof(struct kvm_msrs, entries),
+	       "kvm.h");
 
 static int msrs_get(struct vcpu *v, struct save_buf *b)
 {
@@ -79,7 +80,7 @@ static int msrs_get(struct vcpu *v, struct save_buf *b)
 	size_t n = 0;
 
 	for (size_t i = 0; i < NR_MSRS; i++) {
-		struct one_msr m = { .head.nmsrs = 1, .entry.index = msrs[i] };
+		struct one_msr m = { .nmsrs = 1, .entry.index = msrs[i] };
 
 		if (ioctl(v->fd, KVM_GET_MSRS, &m) == 1)
 			values[n++] = (struct msr_value){ msrs[i], m.entry.data };
@@ -103,7 +104,7 @@ static int msrs_set(struct vcpu *v, const uint8_t *data, size_t size)
 	if (size % sizeof(value) || size / sizeof(value) > NR_MSRS)
 		return -EBADMSG;
 	for (size_t at = 0; at < size; at += sizeof(value)) {
-		struct one_msr m = { .head.nmsrs = 1 };
+		struct one_msr m = { .nmsrs = 1 };
 
 		memcpy(&value, data + at, sizeof(value));
 		if (!msr_known(value.index))
