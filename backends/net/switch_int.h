@@ -71,7 +71,6 @@ struct switch_queue {
 	netport_count count[SWITCH_COUNTS];
 	struct switch_port *port;
 	struct netinbox *box;
-	bool started;
 	/* Who serves it; NULL: nobody. What it was set to, only its own worker
 	 * changes. */
 	_Atomic(struct worker *) worker;

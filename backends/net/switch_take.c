@@ -79,23 +79,6 @@ void switch_done(struct switch_queue *q, uint32_t packets, uint64_t bytes)
 	q->viewed = 0;
 }
 
-/* From one packet's iovecs into another one's. */
-static void take_copy(struct netbuf *to, const struct netbuf *from)
-{
-	size_t at = 0;
-
-	to->meta = from->meta;
-	to->len = from->len;
-	for (unsigned i = 0; at < from->len; i++) {
-		size_t n = to->iov[i].iov_len;
-
-		if (n > from->len - at)
-			n = from->len - at;
-		netbuf_copy(from, at, to->iov[i].iov_base, n);
-		at += n;
-	}
-}
-
 /* Nothing of it is looked at that a guest could change meanwhile: what is beyond the
  * header is copied as it is. */
 bool switch_hand_over(struct switch_queue *q, const struct netbuf *b)
@@ -119,10 +102,13 @@ int switch_take(struct switch_queue *q, struct netbuf *b)
 		return 0;
 	}
 	fits = next.len <= netbuf_iov_bytes(b);
-	if (fits)
-		take_copy(b, &next);
-	else
+	if (fits) {
+		b->meta = next.meta;
+		b->len = next.len;
+		netbuf_scatter(&next, 0, b->iov);
+	} else {
 		switch_count(q, SWC_DROP_ROOM, 1);
+	}
 	switch_done(q, fits, fits ? next.len : 0);
 	return fits ? 1 : -EMSGSIZE;
 }
@@ -149,12 +135,11 @@ int switch_queue_start(struct switch_port *port, uint32_t index, struct worker *
 	if (index >= port->nqueues)
 		return -EINVAL;
 	q = &port->queue[index];
-	if (q->started)
+	if (atomic_load_explicit(&q->worker, memory_order_relaxed))
 		return -EBUSY;
 	err = netinbox_start(q->box, w, client);
 	if (err)
 		return err;
-	q->started = true;
 	q->client = client;
 	atomic_store_explicit(&q->worker, w, memory_order_relaxed);
 	q->viewed = 0;
@@ -167,7 +152,6 @@ int switch_queue_start(struct switch_port *port, uint32_t index, struct worker *
 void switch_queue_stop(struct switch_queue *q)
 {
 	atomic_fetch_sub_explicit(&q->port->started, 1, memory_order_relaxed);
-	q->started = false;
 	atomic_store_explicit(&q->worker, NULL, memory_order_relaxed);
 	netinbox_stop(q->box);
 }
