@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "hv/base/cleanup.h"
@@ -73,6 +74,32 @@ static int key_set(struct cli *c, xenstore_tx_t tx, const struct cli_domain *dom
 	return xenstore_write(c->plat, tx, path, value);
 }
 
+struct dom_key {
+	char name[32];
+	const char *value;
+};
+
+/* All of them or none. */
+static int keys_set(struct cli *c, const struct cli_domain *dom,
+		    const struct dom_key *keys, uint32_t n)
+{
+	xenstore_tx_t tx;
+	int err;
+
+	do {
+		err = xenstore_tx_start(c->plat, &tx);
+		if (err)
+			break;
+		for (uint32_t i = 0; i < n && !err; i++)
+			err = key_set(c, tx, dom, keys[i].name, keys[i].value);
+		if (err)
+			(void)xenstore_tx_end(c->plat, tx, false);
+		else
+			err = xenstore_tx_end(c->plat, tx, true);
+	} while (err == -EAGAIN);
+	return err ? cli_fail(c, "%s: xenstore: %s", dom->name, cli_strerror(err)) : 0;
+}
+
 static int no_vm(struct cli *c, const struct cli_domain *dom)
 {
 	return cli_fail(c, "%s is no VM", dom->name);
@@ -104,26 +131,15 @@ static int run_mem_set(struct cli *c)
 {
 	struct cli_domain dom;
 	char text[24];
+	const struct dom_key keys[] = { { "memory/target", text },
+					{ "memory/max", text } };
 	uint64_t kib = 0;
-	xenstore_tx_t tx;
-	int err, status = memory_args(c, &dom, &kib);
+	int status = memory_args(c, &dom, &kib);
 
 	if (status)
 		return status;
 	snprintf(text, sizeof(text), "%" PRIu64, kib);
-	do {
-		err = xenstore_tx_start(c->plat, &tx);
-		if (err)
-			break;
-		err = key_set(c, tx, &dom, "memory/target", text);
-		if (!err)
-			err = key_set(c, tx, &dom, "memory/max", text);
-		if (err)
-			(void)xenstore_tx_end(c->plat, tx, false);
-		else
-			err = xenstore_tx_end(c->plat, tx, true);
-	} while (err == -EAGAIN);
-	return err ? cli_fail(c, "%s: xenstore: %s", dom.name, cli_strerror(err)) : 0;
+	return keys_set(c, &dom, keys, 2);
 }
 
 static int run_mem_max(struct cli *c)
@@ -149,29 +165,14 @@ static int run_mem_max(struct cli *c)
 
 /* ------------------------------------------------------------------ vcpu-set */
 
-static int vcpus_set(struct cli *c, const struct cli_domain *dom, xenstore_tx_t tx,
-		     uint64_t n, uint32_t max)
-{
-	int err = 0;
-
-	for (uint32_t i = 0; i < max && !err; i++) {
-		char key[32];
-
-		snprintf(key, sizeof(key), "cpu/%" PRIu32 "/availability", i);
-		err = key_set(c, tx, dom, key, i < n ? "online" : "offline");
-	}
-	return err;
-}
-
 static int run_vcpu_set(struct cli *c)
 {
 	cleanup_free char **names = NULL;
+	cleanup_free struct dom_key *keys = NULL;
 	struct cli_domain dom;
 	char path[96];
 	uint32_t max = 0;
 	uint64_t n;
-	xenstore_tx_t tx;
-	int err;
 
 	if (cli_need_plat(c) || cli_find_domain(c, c->argv[0], &dom))
 		return CLI_EXIT_FAILURE;
@@ -183,17 +184,15 @@ static int run_vcpu_set(struct cli *c)
 				"'%.40s' is no number of vcpus from 1 to %" PRIu32
 				", its maxvcpus",
 				c->argv[1], max);
-	do {
-		err = xenstore_tx_start(c->plat, &tx);
-		if (err)
-			break;
-		err = vcpus_set(c, &dom, tx, n, max);
-		if (err)
-			(void)xenstore_tx_end(c->plat, tx, false);
-		else
-			err = xenstore_tx_end(c->plat, tx, true);
-	} while (err == -EAGAIN);
-	return err ? cli_fail(c, "%s: xenstore: %s", dom.name, cli_strerror(err)) : 0;
+	keys = calloc(max, sizeof(*keys));
+	if (!keys)
+		return cli_fail(c, "out of memory");
+	for (uint32_t i = 0; i < max; i++) {
+		snprintf(keys[i].name, sizeof(keys[i].name),
+			 "cpu/%" PRIu32 "/availability", i);
+		keys[i].value = i < n ? "online" : "offline";
+	}
+	return keys_set(c, &dom, keys, max);
 }
 
 #define UNITS "MEM is a number of KiB, or of what its last letter says: b, k, m, g, t."
