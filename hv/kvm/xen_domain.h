@@ -3,7 +3,6 @@
 #ifndef TANDEM_HV_KVM_XEN_DOMAIN_H
 #define TANDEM_HV_KVM_XEN_DOMAIN_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>

@@ -73,8 +73,6 @@ int hvclient_evtchn_alloc(int sock, domid_t remote, evtchn_port_t want,
 			  struct hvclient_port *p);
 int hvclient_evtchn_bind(int sock, domid_t remote, evtchn_port_t remote_port,
 			 evtchn_port_t want, struct hvclient_port *p);
-/* kind: EVTCHNSTAT_virq, EVTCHNSTAT_ipi. The port, or -errno. */
-int hvclient_evtchn_local(int sock, uint32_t kind, evtchn_port_t want);
 int hvclient_evtchn_close(int sock, evtchn_port_t port);
 /* EVTCHNSTAT_*, or -errno. */
 int hvclient_evtchn_status(int sock, evtchn_port_t port, domid_t *remote);

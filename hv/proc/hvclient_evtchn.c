@@ -56,19 +56,6 @@ int hvclient_evtchn_bind(int sock, domid_t remote, evtchn_port_t remote_port,
 	return port_call(sock, &call, p);
 }
 
-int hvclient_evtchn_local(int sock, uint32_t kind, evtchn_port_t want)
-{
-	struct hvcall call = {
-		.op = HVCALL_EVTCHN_ALLOC_LOCAL,
-		.id = kind,
-		.value = want,
-	};
-	struct hvreply reply;
-	int err = hvclient_call(sock, &call, &reply, NULL, NULL);
-
-	return err ? err : (int)reply.id;
-}
-
 int hvclient_evtchn_close(int sock, evtchn_port_t port)
 {
 	struct hvcall call = { .op = HVCALL_EVTCHN_CLOSE, .id = port };

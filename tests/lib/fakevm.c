@@ -80,11 +80,6 @@ struct grant_entry_v1 *fakevm_entry(struct plat *vm, grant_ref_t ref)
 	return &vm_of(vm)->table[ref];
 }
 
-int fakevm_conn(struct plat *vm)
-{
-	return vm_of(vm)->conn;
-}
-
 /* ------------------------------------------------------------------ granting */
 
 /* A free page that is no neighbour of the last one. */

@@ -22,8 +22,6 @@ int fakevm_open(domid_t id, struct plat **plat);
 /* The guest's view, for tests that break it. NULL: no such frame. */
 uint8_t *fakevm_frame(struct plat *vm, uint32_t frame);
 struct grant_entry_v1 *fakevm_entry(struct plat *vm, grant_ref_t ref);
-/* The connection that has the memory (hvd_call and the like). */
-int fakevm_conn(struct plat *vm);
 
 /* The memfds of a VM: sealed as `seals` says. -errno */
 int fakevm_memfd(uint32_t pages, int seals);
