@@ -12,10 +12,15 @@
 #define BIT(n) (1u << (n))
 
 /* Xen's leaves (arch-x86/cpuid.h) */
-#define XEN_LEAF_FIRST	      0x40000000u
-#define XEN_LEAF_LAST	      0x40000004u
-#define XEN_HVM_VCPU_ID	      BIT(3)
-#define XEN_HVM_DOMID	      BIT(4)
+#define XEN_LEAF_FIRST	0x40000000u
+#define XEN_LEAF_LAST	0x40000004u
+#define XEN_HVM_VCPU_ID BIT(3)
+#define XEN_HVM_DOMID	BIT(4)
+/*
+ * Upcalls by vectors of the local APIC, which the guest acknowledges. Such an interrupt
+ * is pending once; the callback's vector is, for as long as the page says so: KVM then
+ * asks for an exit when the guest has interrupts on again, for every upcall.
+ */
 #define XEN_HVM_UPCALL_VECTOR BIT(6)
 
 enum reg { EAX, EBX, ECX, EDX };
@@ -180,7 +185,7 @@ static int topology_add(struct cpuid_table *t, unsigned id, unsigned vcpus)
 							     .edx = id });
 }
 
-static int xen_add(struct cpuid_table *t, unsigned id, domid_t domid, bool lapic_upcall)
+static int xen_add(struct cpuid_table *t, unsigned id, domid_t domid)
 {
 	const struct kvm_cpuid_entry2 e[] = {
 		{ .function = XEN_LEAF_FIRST,
@@ -196,8 +201,7 @@ static int xen_add(struct cpuid_table *t, unsigned id, domid_t domid, bool lapic
 		{ .function = XEN_LEAF_FIRST + 3, .flags = 1, .index = 1 },
 		{ .function = XEN_LEAF_FIRST + 3, .flags = 1, .index = 2 },
 		{ .function = XEN_LEAF_FIRST + 4,
-		  .eax = XEN_HVM_VCPU_ID | XEN_HVM_DOMID |
-			 (lapic_upcall ? XEN_HVM_UPCALL_VECTOR : 0),
+		  .eax = XEN_HVM_VCPU_ID | XEN_HVM_DOMID | XEN_HVM_UPCALL_VECTOR,
 		  .ebx = id,
 		  .ecx = domid },
 	};
@@ -209,7 +213,7 @@ static int xen_add(struct cpuid_table *t, unsigned id, domid_t domid, bool lapic
 }
 
 int cpuid_policy(const struct cpuid_table *host, struct cpuid_table *guest, unsigned id,
-		 unsigned vcpus, domid_t domid, bool lapic_upcall)
+		 unsigned vcpus, domid_t domid)
 {
 	bool intel = false;
 	int err = 0;
@@ -228,7 +232,7 @@ int cpuid_policy(const struct cpuid_table *host, struct cpuid_table *guest, unsi
 	}
 	if (!err)
 		err = topology_add(guest, id, vcpus);
-	return err ? err : xen_add(guest, id, domid, lapic_upcall);
+	return err ? err : xen_add(guest, id, domid);
 }
 
 int cpuid_setup(struct vcpu *v)
@@ -242,8 +246,7 @@ int cpuid_setup(struct vcpu *v)
 	host->nent = CPUID_MAX_ENTRIES;
 	if (ioctl(v->vm->kvm_fd, KVM_GET_SUPPORTED_CPUID, host) < 0)
 		return -errno;
-	err = cpuid_policy(host, guest, v->id, v->vm->nvcpus, v->vm->xen.domid,
-			   v->vm->hw->lapic_upcall);
+	err = cpuid_policy(host, guest, v->id, v->vm->nvcpus, v->vm->xen.domid);
 	if (err)
 		return err;
 	if (ioctl(v->fd, KVM_SET_CPUID2, guest) < 0)

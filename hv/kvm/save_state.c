@@ -215,9 +215,7 @@ static int xen_set(struct vm *vm, const struct xen_item *x)
 {
 	int err = 0;
 
-	if (x->callback >> 56 != HVM_PARAM_CALLBACK_TYPE_VECTOR && x->callback)
-		return -EBADMSG;
-	if (x->callback)
+	if (x->callback >> 56 == HVM_PARAM_CALLBACK_TYPE_VECTOR)
 		err = vm->hw->callback_vector(vm, (uint8_t)x->callback);
 	vm->xen.param[HVM_PARAM_CALLBACK_IRQ] = x->callback;
 	vm->xen.max_pages = x->max_pages < vm->mem.ram_bytes / XEN_PAGE_SIZE

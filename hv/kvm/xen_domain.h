@@ -93,7 +93,6 @@ struct xen_domain {
  * the lock. 0 or -errno.
  */
 struct xen_hw_ops {
-	bool lapic_upcall; /* upcalls only by vectors of the local APIC */
 	/* A guest's virtual address as the vcpu, this thread's, sees it. -EFAULT */
 	int (*translate)(struct vcpu *v, uint64_t va, uint64_t *gpa);
 	int (*shared_info)(struct vm *vm, uint64_t gfn);

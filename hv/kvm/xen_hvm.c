@@ -9,6 +9,7 @@
 static int64_t set_param(struct vcpu *v, uint64_t va)
 {
 	struct xen_hvm_param p;
+	uint8_t vector = 0;
 	int err;
 
 	if (guest_copy_in(v, &p, va, sizeof(p)))
@@ -19,12 +20,16 @@ static int64_t set_param(struct vcpu *v, uint64_t va)
 		return -EINVAL;
 	if (p.index != HVM_PARAM_CALLBACK_IRQ)
 		return -EPERM; /* the others are the toolstack's */
-	/* a vector, or nothing: there are neither GSIs nor PCI lines to raise */
-	if (p.value && p.value >> CALLBACK_TYPE_SHIFT != HVM_PARAM_CALLBACK_TYPE_VECTOR)
+	if (p.value >> CALLBACK_TYPE_SHIFT == HVM_PARAM_CALLBACK_TYPE_VECTOR) {
+		vector = (uint8_t)p.value;
+		if (vector < 16)
+			return -EINVAL;
+	} else if (p.value && !v->xen.upcall_vector) {
+		/* there are neither GSIs nor PCI lines to raise; who has vectors of
+		   its vcpus names one all the same, to say that it knows Xen */
 		return -EOPNOTSUPP;
-	if (p.value && (p.value & 0xff) < 16)
-		return -EINVAL;
-	err = v->vm->hw->callback_vector(v->vm, (uint8_t)p.value);
+	}
+	err = v->vm->hw->callback_vector(v->vm, vector);
 	if (!err)
 		v->vm->xen.param[p.index] = p.value;
 	return err;

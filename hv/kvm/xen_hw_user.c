@@ -124,7 +124,6 @@ static int timer_set(struct vcpu *v, uint64_t ns)
 }
 
 const struct xen_hw_ops xen_hw_user = {
-	.lapic_upcall = true,
 	.translate = vcpu_translate,
 	.shared_info = accept_vm,
 	.vcpu_info = accept_vcpu,

@@ -184,6 +184,11 @@ static void test_hvm(void **state)
 	assert_int_equal(OP(hvm_op, HVMOP_set_evtchn_upcall_vector, &u), -EINVAL);
 	u = (struct xen_hvm_evtchn_upcall_vector){ .vcpu = 2, .vector = 0xf3 };
 	assert_int_equal(OP(hvm_op, HVMOP_set_evtchn_upcall_vector, &u), -ENOENT);
+	/* what Linux does when its vcpus have vectors: a GSI that is never raised */
+	u.vcpu = 0;
+	assert_int_equal(OP(hvm_op, HVMOP_set_evtchn_upcall_vector, &u), 0);
+	p.value = 1;
+	assert_int_equal(OP(hvm_op, HVMOP_set_param, &p), 0);
 }
 
 static int64_t vcpu_op(uint64_t cmd, uint64_t vcpu, const void *arg, size_t size)

@@ -19,6 +19,9 @@ done
 guest smp '' 0 --vcpus 2
 guest console
 is "the console" "$(printf 'what?\nA LINE\n')" "$(cat "$work/out")"
+# by vectors of the local APIC and by the callback's
+guest upcall l4
+guest upcall c2
 for e in 'r 17' 's 18' 'c 19' 't 19' 'a 0' 'b 0'; do
 	# shellcheck disable=SC2086
 	guest end $e
