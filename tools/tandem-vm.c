@@ -187,14 +187,17 @@ static int enter_sandbox(const struct run *r)
 		.ioctls = kvm_ioctls,
 		.nioctls = sizeof(kvm_ioctls) / sizeof(kvm_ioctls[0]),
 		.accept = r->o.control >= 0,
+		.isolate = true,
 	};
 	int err;
 
 	if (!r->o.sandbox)
 		return 0;
 	err = sandbox_enter(&spec);
-	if (err == SANDBOX_NO_LANDLOCK)
-		log_info("this kernel has no Landlock: seccomp alone confines tandem-vm");
+	if (err > 0)
+		log_info("seccomp confines tandem-vm;%s%s here",
+			 err & SANDBOX_NO_LANDLOCK ? " no Landlock" : "",
+			 err & SANDBOX_NO_NAMESPACES ? " no namespaces" : "");
 	if (err < 0)
 		log_err("cannot drop rights: %s", strerror(-err));
 	return err < 0 ? err : 0;

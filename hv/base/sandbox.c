@@ -60,22 +60,25 @@ static int caps_drop(uint64_t keep)
 
 int sandbox_enter(const struct sandbox_spec *spec)
 {
-	int landlock, err;
+	int landlock, missing = 0, err;
 
+	/* where a system forbids them it says so in many ways */
+	if (spec->isolate && sandbox_namespaces())
+		missing |= SANDBOX_NO_NAMESPACES;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;
 	landlock = sandbox_landlock(spec);
 	/* with opening allowed it is all that says where */
 	if (landlock < 0 && (landlock != -ENOSYS || spec->dirs))
 		return landlock;
+	if (landlock < 0)
+		missing |= SANDBOX_NO_LANDLOCK;
 	err = limits_drop(spec);
 	if (!err)
 		err = caps_drop(spec->caps);
 	if (!err)
 		err = sandbox_seccomp(spec);
-	if (err)
-		return err;
-	return landlock < 0 ? SANDBOX_NO_LANDLOCK : 0;
+	return err ? err : missing;
 }
 
 /* What a restricted ring may be asked to do, and register. */

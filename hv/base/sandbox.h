@@ -35,15 +35,19 @@ struct sandbox_spec {
 	unsigned nioctls;
 	/* Connections may be taken from sockets that listen already. */
 	bool accept;
+	/* Namespaces of its own and an empty root. For who reaches nothing by name. */
+	bool isolate;
 	/* RLIMIT_NOFILE and RLIMIT_AS from now on; 0: as it is. */
 	uint64_t nofile, memory;
 };
 
-#define SANDBOX_NO_LANDLOCK 1 /* the kernel has none: seccomp alone holds */
+/* What there is not, as bits; seccomp holds all the same. */
+#define SANDBOX_NO_LANDLOCK   1 /* the kernel has none */
+#define SANDBOX_NO_NAMESPACES 2 /* nor may we make any */
 
 /*
  * For ever, for this thread and all that it starts; so before there are others.
- * 0 or SANDBOX_NO_LANDLOCK, or -errno, and then the process must not go on.
+ * 0, those bits, or -errno, and then the process must not go on.
  */
 int sandbox_enter(const struct sandbox_spec *spec);
 

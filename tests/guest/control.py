@@ -18,6 +18,8 @@ CALL, REPLY = 'IIIIQ', 'iIIIQQ'
 INFO, PAUSE, UNPAUSE, VCPU, WAIT, END, RINGS = range(7)
 PAUSED, STOPPED = 1, 2
 ENOENT, ESRCH, EINVAL, ENOSYS, EPROTO = -2, -3, -22, -38, -71
+MAY_UNSHARE = subprocess.run(['unshare', '--user', '--mount', 'true'], check=False,
+                             stderr=subprocess.DEVNULL).returncode == 0
 
 
 class Control(unittest.TestCase):
@@ -80,6 +82,19 @@ class Control(unittest.TestCase):
             socket.send_fds(self.conn, [struct.pack(CALL, INFO, 1, 0, 0, 0)], [0])
             self.assertEqual(self.receive(self.conn)[0], EINVAL)
         self.assertEqual(len(os.listdir(f'/proc/{self.vm.pid}/fd')), before)
+
+    @unittest.skipUnless(MAY_UNSHARE, 'this system gives nobody namespaces')
+    def test_namespaces(self):
+        """No file system, network or name of the host's, and nothing to come back by."""
+        for space in ('mnt', 'net', 'ipc', 'uts', 'cgroup'):
+            self.assertNotEqual(os.readlink(f'/proc/{self.vm.pid}/ns/{space}'),
+                                os.readlink(f'/proc/self/ns/{space}'))
+        root = f'/proc/{self.vm.pid}/root'
+        self.assertEqual(os.listdir(root), [])
+        with self.assertRaises(OSError):
+            os.mkdir(f'{root}/x')
+        with open(f'/proc/{self.vm.pid}/mountinfo', encoding='ascii') as f:
+            self.assertEqual(len(f.readlines()), 1)
 
     def test_malformed(self):
         other = self.connect()
