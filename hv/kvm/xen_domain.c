@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "hv/base/evsignal.h"
 #include "hv/kvm/xen_grant.h"
 
 /* The grant table has a memfd of its own, which others may be given. */
@@ -39,6 +40,9 @@ int xen_domain_init(struct vm *vm, domid_t domid)
 	x->gnttab_fd = gnttab_make();
 	if (x->gnttab_fd < 0)
 		return x->gnttab_fd;
+	x->signal = evsignal_new();
+	if (!x->signal)
+		return -errno;
 	x->port = calloc(XEN_NR_PORTS, sizeof(*x->port));
 	return x->port ? 0 : -ENOMEM;
 }
@@ -54,6 +58,7 @@ void xen_domain_fini(struct vm *vm)
 		}
 	}
 	free(vm->xen.port);
+	evsignal_free(vm->xen.signal);
 	if (vm->xen.gnttab_fd >= 0)
 		close(vm->xen.gnttab_fd);
 }

@@ -69,8 +69,9 @@ struct xen_grants {
 struct xen_domain {
 	domid_t domid;
 	uint64_t shared_gfn;
-	struct xen_port *port;	/* XEN_NR_PORTS */
-	evtchn_port_t nr_ports; /* all above are closed */
+	struct xen_port *port;	 /* XEN_NR_PORTS */
+	evtchn_port_t nr_ports;	 /* all above are closed */
+	struct evsignal *signal; /* to eventfds that other domains have, too */
 	uint64_t param[HVM_NR_PARAMS];
 	int gnttab_fd; /* a memfd of XEN_GNTTAB_FRAMES pages */
 	unsigned gnttab_frames;

@@ -2,8 +2,8 @@
 /* event_channel_op: what a guest asks of its ports, 2-level ABI (event_channel.h). */
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "hv/base/evsignal.h"
 #include "hv/kvm/hypercall.h"
 #include "hv/kvm/xen_evtchn_int.h"
 #include "hv/kvm/xen_remote.h"
@@ -184,13 +184,11 @@ static int64_t bind_vcpu(struct vcpu *v, uint64_t va)
 static int64_t port_send(struct vcpu *v, evtchn_port_t port)
 {
 	struct xen_port *p = xen_port_get(v->vm, port);
-	const uint64_t one = 1;
 
 	if (!p)
 		return -EINVAL;
 	if (p->notify_fd >= 0) {
-		/* cannot fail in a way that matters: a full counter wakes */
-		(void)!write(p->notify_fd, &one, sizeof(one));
+		evsignal_send(v->vm->xen.signal, p->notify_fd);
 		return 0;
 	}
 	switch (p->state) {

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -173,6 +174,13 @@ static void test_remote(void **state)
 	assert_int_equal(b->remote_opens, 1);
 	assert_int_equal(OP(b, EVTCHNOP_send, &a.port), 0);
 	assert_int_equal(read(b->remote_wait, &n, 8), 8);
+	/* it makes its end blocking and fills it */
+	n = UINT64_MAX - 1;
+	assert_int_equal(fcntl(b->remote_wait, F_SETFL, 0), 0);
+	assert_int_equal(write(b->remote_wait, &n, 8), 8);
+	alarm(30);
+	assert_int_equal(OP(b, EVTCHNOP_send, &a.port), 0);
+	alarm(0);
 	assert_int_equal(OP(b, EVTCHNOP_bind_interdomain, &bi), 0);
 	s.port = bi.local_port;
 	assert_int_equal(OP(b, EVTCHNOP_status, &s), 0);
