@@ -104,6 +104,8 @@ struct xen_hw_ops {
 	int (*runstate_update_flag)(struct vm *vm, bool on);
 	int (*callback_vector)(struct vm *vm, uint8_t vector);
 	int (*upcall_vector)(struct vcpu *v, uint8_t vector);
+	/* Interrupts it by that vector, if it has one, as its flag is set already. */
+	int (*upcall)(struct vcpu *v);
 	/* A vcpu's state: vcpu_state.c. */
 	int (*vcpu_context)(struct vcpu *v, const struct vcpu_hvm_context *c);
 	int (*vcpu_up)(struct vcpu *v, bool up);

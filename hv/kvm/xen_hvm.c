@@ -63,9 +63,11 @@ static int64_t upcall_vector(struct vcpu *v, uint64_t va)
 		return -ENOENT;
 	to = v->vm->vcpu[u.vcpu];
 	err = v->vm->hw->upcall_vector(to, u.vector);
-	if (!err)
-		to->xen.upcall_vector = u.vector;
-	return err;
+	if (err)
+		return err;
+	to->xen.upcall_vector = u.vector;
+	/* events that came before are not told again */
+	return v->vm->hw->upcall(to);
 }
 
 int64_t xen_hvm_op(struct vcpu *v, const uint64_t arg[6])

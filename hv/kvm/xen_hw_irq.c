@@ -9,9 +9,11 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 
-#define IOAPIC_PINS 24u
-#define PIC_PINS    16u
-#define FIXED	    (IOAPIC_PINS + PIC_PINS)
+#define MSI_ADDRESS    0xfee00000u
+#define MSI_DEST_SHIFT 12
+#define IOAPIC_PINS    24u
+#define PIC_PINS       16u
+#define FIXED	       (IOAPIC_PINS + PIC_PINS)
 
 /* The routes that KVM starts with: each pin of the two PICs and the IOAPIC. */
 static unsigned fixed_routes(struct kvm_irq_routing_entry *e)
@@ -117,4 +119,14 @@ void xen_hw_irq_del(struct vm *vm, evtchn_port_t port, int fd)
 int xen_hw_irq_moved(struct vm *vm)
 {
 	return routes_set(vm);
+}
+
+int xen_hw_upcall(struct vcpu *v)
+{
+	struct kvm_msi msi = { .address_lo = MSI_ADDRESS | v->id << MSI_DEST_SHIFT,
+			       .data = v->xen.upcall_vector };
+
+	if (!v->xen.upcall_vector)
+		return 0;
+	return ioctl(v->vm->fd, KVM_SIGNAL_MSI, &msi) < 0 ? -errno : 0;
 }

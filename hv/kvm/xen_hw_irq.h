@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Eventfds that raise event channel ports by KVM alone. Under vm->lock. */
+/* Interrupts by KVM: eventfds that raise event channel ports; upcalls. Under vm->lock. */
 #ifndef TANDEM_HV_KVM_XEN_HW_IRQ_H
 #define TANDEM_HV_KVM_XEN_HW_IRQ_H
 
@@ -10,5 +10,7 @@ int xen_hw_irq_add(struct vm *vm, evtchn_port_t port, int fd);
 void xen_hw_irq_del(struct vm *vm, evtchn_port_t port, int fd);
 /* A port has another vcpu. */
 int xen_hw_irq_moved(struct vm *vm);
+/* The vcpu's vector of its local APIC; none: nothing. */
+int xen_hw_upcall(struct vcpu *v);
 
 #endif

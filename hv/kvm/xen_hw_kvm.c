@@ -163,6 +163,7 @@ const struct xen_hw_ops xen_hw_kvm = {
 	.runstate_update_flag = runstate_update_flag,
 	.callback_vector = callback_vector,
 	.upcall_vector = upcall_vector,
+	.upcall = xen_hw_upcall,
 	.vcpu_context = vcpu_context_set,
 	.vcpu_up = vcpu_up,
 	.vcpu_is_up = vcpu_is_up,

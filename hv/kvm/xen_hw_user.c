@@ -5,13 +5,10 @@
  * guests that test the hypervisor need, not what Linux needs.
  */
 #include <errno.h>
-#include <sys/ioctl.h>
 
 #include "hv/kvm/vm.h"
 #include "hv/kvm/xen_evtchn.h"
-
-#define MSI_ADDRESS    0xfee00000u
-#define MSI_DEST_SHIFT 12
+#include "hv/kvm/xen_hw_irq.h"
 
 static int accept_vm(struct vm *vm, uint64_t gfn)
 {
@@ -102,12 +99,8 @@ static int port_moved(struct vm *vm)
 static int raise_port(struct vm *vm, evtchn_port_t port, unsigned vcpu)
 {
 	struct vcpu *v = vm->vcpu[vcpu];
-	struct kvm_msi msi = { .address_lo = MSI_ADDRESS | vcpu << MSI_DEST_SHIFT,
-			       .data = v->xen.upcall_vector };
 
-	if (!xen_evtchn_pend(vm, port, v) || !v->xen.upcall_vector)
-		return 0;
-	return ioctl(vm->fd, KVM_SIGNAL_MSI, &msi) < 0 ? -errno : 0;
+	return xen_evtchn_pend(vm, port, v) ? xen_hw_upcall(v) : 0;
 }
 
 static int timer_port(struct vcpu *v, evtchn_port_t port)
@@ -133,6 +126,7 @@ const struct xen_hw_ops xen_hw_user = {
 	.runstate_update_flag = runstate_update_flag,
 	.callback_vector = callback_vector,
 	.upcall_vector = upcall_vector,
+	.upcall = xen_hw_upcall,
 	.vcpu_context = vcpu_context_set,
 	.vcpu_up = vcpu_up,
 	.vcpu_is_up = vcpu_is_up,

@@ -38,7 +38,7 @@ static int64_t register_info(struct vcpu *v, struct vcpu *to, uint64_t va)
 	to->xen.info_registered = true;
 	atomic_store(&new->evtchn_pending_sel, UINT64_MAX);
 	atomic_store(&new->evtchn_upcall_pending, 1);
-	return 0;
+	return v->vm->hw->upcall(to);
 }
 
 /* An area that the guest names by a pointer to its virtual address. */

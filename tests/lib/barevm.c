@@ -33,6 +33,13 @@ static int tell(struct vm *vm, evtchn_port_t port, unsigned vcpu)
 	return 0;
 }
 
+static int upcall(struct vcpu *v)
+{
+	if (v->xen.upcall_vector)
+		of(v->vm)->told[v->id]++;
+	return 0;
+}
+
 static int listen_fd(struct vm *vm, evtchn_port_t port, int fd)
 {
 	(void)vm;
@@ -164,6 +171,7 @@ struct barevm *barevm_open(unsigned vcpus)
 	bare_hw = xen_hw_user;
 	bare_hw.translate = translate;
 	bare_hw.raise = tell;
+	bare_hw.upcall = upcall;
 	bare_hw.vcpu_context = context;
 	bare_hw.vcpu_up = power;
 	bare_hw.vcpu_is_up = is_up;

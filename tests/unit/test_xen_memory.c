@@ -180,6 +180,8 @@ static void test_hvm(void **state)
 	assert_int_equal(OP(hvm_op, HVMOP_set_param, &p), -EINVAL);
 	assert_int_equal(OP(hvm_op, HVMOP_set_evtchn_upcall_vector, &u), 0);
 	assert_int_equal(b->vcpu[1].xen.upcall_vector, 0xf3);
+	/* what was pending before is told now */
+	assert_int_equal(b->told[1], 1);
 	u.vector = 15;
 	assert_int_equal(OP(hvm_op, HVMOP_set_evtchn_upcall_vector, &u), -EINVAL);
 	u = (struct xen_hvm_evtchn_upcall_vector){ .vcpu = 2, .vector = 0xf3 };
