@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The sandbox's namespaces: no file, network, System V object or host name of anybody's. */
+/* The sandbox's namespaces: no file, network, System V object or host name of anybody's.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -13,7 +14,8 @@
 
 /* Every system that runs us has it, as a directory; what it holds does not matter. */
 #define NEW_ROOT "/dev"
-#define SPACES	 (CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP)
+#define SPACES \
+	(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP)
 
 static int text_write(const char *path, const char *text)
 {
@@ -48,8 +50,8 @@ static int user_space(uid_t uid, gid_t gid)
 static int root_empty(void)
 {
 	if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-	    mount("none", NEW_ROOT, "tmpfs",
-		  MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, "size=4k,nr_inodes=1") < 0 ||
+	    mount("none", NEW_ROOT, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY,
+		  "size=4k,nr_inodes=1") < 0 ||
 	    chdir(NEW_ROOT) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
 	    umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
 		return -errno;
