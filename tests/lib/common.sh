@@ -53,12 +53,13 @@ background() {
 	pids+=("$bg")
 }
 
-# wait_for SECONDS COMMAND...: until COMMAND succeeds
+# wait_for SECONDS COMMAND...: until COMMAND succeeds; where each try takes its time, for
+# thrice as long
 wait_for() {
-	local tries=$(($1 * 50))
+	local tries=$(($1 * 50)) end=$((EPOCHSECONDS + 3 * $1))
 	shift
 	until "$@" >/dev/null 2>&1; do
-		((tries-- > 0)) || return 1
+		((tries-- > 0 && EPOCHSECONDS < end)) || return 1
 		sleep 0.02
 	done
 }

@@ -50,14 +50,6 @@ vm() {
 	must "$name is created" [ "$failures" = 0 ]
 }
 
-# program NAME: words for guest_archive, of a program and what it loads
-program() {
-	local path
-	path=$(command -v "$1")
-	echo "bin/$1=$path"
-	ldd "$path" | sed -n 's|.*[ \t]/\(\S*\) (0x.*|\1=/\1|p'
-}
-
 # xenstore_tools: NAME=PATH words for guest_archive: Xen's xenstore-* tools, with
 # what they load
 xenstore_tools() {

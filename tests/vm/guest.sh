@@ -27,6 +27,14 @@ guest_archive() {
 	rm -rf "$dir"
 }
 
+# program NAME: words for guest_archive, of a program and what it loads
+program() {
+	local path
+	path=$(command -v "$1")
+	echo "bin/$1=$path"
+	ldd "$path" | sed -n 's|.*[ \t]/\(\S*\) (0x.*|\1=/\1|p'
+}
+
 # guest_said TRANSCRIPT PATTERN: a line of the console matches
 guest_said() { tr -d '\r' <"$1" | grep -aqE "$2"; }
 

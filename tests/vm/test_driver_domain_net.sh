@@ -53,10 +53,7 @@ timeout 60 nsenter --net="/proc/$front/ns/net" iperf3 -c 10.9.0.2 -t 3 >"$VM_LOG
 grep -E 'sender|receiver' "$VM_LOGS/iperf3"
 head -c 4M /dev/urandom >"$work/bytes"
 sum=$(sha256sum <"$work/bytes")
-sent() { inside timeout 40 python3 -c '
-import socket, sys
-s = socket.create_connection(("10.9.0.2", 7000), 20)
-s.sendall(open(sys.argv[1], "rb").read())' "$work/bytes"; }
+sent() { inside timeout 40 "$VM_DIR/tcp.py" 10.9.0.2 7000 send "$work/bytes"; }
 wait_for 20 sent || fail "the bytes cannot be sent"
 must "the guest ends" wait_for 60 ended guest0
 is "the guest's status" 0 "$(guest_status "$(console guest0)")"

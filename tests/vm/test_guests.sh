@@ -26,4 +26,18 @@ for e in 'r 17' 's 18' 'c 19' 't 19' 'a 0' 'b 0'; do
 	# shellcheck disable=SC2086
 	guest end $e
 done
+
+# huge pages: a kernel gives them if its administrator says so, as we may where it is ours
+policy=/sys/kernel/mm/transparent_hugepage/shmem_enabled
+[ "$VM_NESTED" = 0 ] || echo advise >$policy
+if grep -qE '\[(always|within_size|advise|force)\]' $policy; then
+	"$TANDEM_VM" --hugepages --memory 64 --kernel "$VM_BUILD/tests/guest/guest_console" \
+		--cmdline v < <(sleep 3 && echo "a line") >"$work/out" 2>"$work/err" &
+	pid=$!
+	huge() { grep -A25 tandem-ram "/proc/$pid/smaps" | grep -qE 'ShmemPmdMapped: *[1-9]'; }
+	wait_for 2 huge || fail "no huge pages: $(cat "$work/err") $(grep -A25 tandem-ram "/proc/$pid/smaps")"
+	wait $pid || fail "with huge pages: status $?"
+else
+	echo "no huge pages for shared memory here: $policy"
+fi
 finish
