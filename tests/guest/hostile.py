@@ -6,8 +6,9 @@ usage: hostile.py TANDEM_VM GUEST [p|v]
 
 Each guest has another start of its chance, every second one spares nothing, the others
 what they stand on as far as they know. For $GUEST_SECONDS, 10 unless said, or $HOURS. p: calls by a port, on any KVM; v: as guests call.
-What a guest does to itself may crash it; tandem-vm must end as it says it does, with
-few lines, and without memory of its own that grows.
+What a guest does to itself may crash it, or halt it for ever: tandem-vm must end as it
+says it does, or when it is told to, with few lines, and without memory of its own that
+grows.
 """
 import os
 import subprocess
@@ -18,13 +19,14 @@ MIB = 16
 OWN_KIB = 16 * 1024  # of the process, with what its libraries and its sanitizer take
 LINES = 80
 ENDS = (0, 17, 18, 19, 20, 21)
+SECONDS, OBEYS = 30, 10
 
 
 def run(argv, seed):
     """(status, lines on stderr, the most memory in KiB) of one guest."""
     with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                           stderr=subprocess.PIPE) as p:
-        end, text = time.monotonic() + 120, b""
+        begin, told, text = time.monotonic(), False, b""
         os.set_blocking(p.stderr.fileno(), False)
         while True:
             pid, status, usage = os.wait4(p.pid, os.WNOHANG)
@@ -32,11 +34,14 @@ def run(argv, seed):
             if pid:
                 p.returncode = os.waitstatus_to_exitcode(status)
                 break
-            if time.monotonic() > end:
+            if not told and time.monotonic() > begin + SECONDS:
+                told = True
+                p.terminate()
+            if time.monotonic() > begin + SECONDS + OBEYS:
                 p.kill()
                 raise SystemExit(f"seed {seed}: it does not end")
             time.sleep(0.02)
-        return p.returncode, text, usage.ru_maxrss
+        return "told" if told and not p.returncode else p.returncode, text, usage.ru_maxrss
 
 
 def main():
@@ -56,7 +61,8 @@ def main():
         status, text, rss = run(argv, seed)
         ends[status] = ends.get(status, 0) + 1
         most = max(most, rss)
-        if status not in ENDS:
+        # KVM writes times where such a guest said, which it then takes for pointers
+        if status not in ENDS and (way, status) != ("v", "told"):
             print(text.decode(errors="replace"))
             print(f"seed {seed}: status {status}")
             return 1
