@@ -3,106 +3,12 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "hv/base/cleanup.h"
-#include "hv/kvm/xen_abi.h"
 #include "tools/cmd_domain.h"
 #include "tools/cmd_vm.h"
-#include "tools/vmctl_client.h"
 
-#define LOOK_MS 1000
-#define MIB	1048576u
-
-int task_read(long tid, struct task *t)
-{
-	unsigned long user, system;
-	char path[48], buf[1024], *p;
-	FILE *f;
-	size_t n;
-
-	snprintf(path, sizeof(path), "/proc/%ld/stat", tid);
-	f = fopen(path, "re");
-	if (!f)
-		return -ESRCH;
-	n = fread(buf, 1, sizeof(buf) - 1, f);
-	fclose(f);
-	buf[n] = '\0';
-	p = strrchr(buf, ')'); /* the name may contain anything */
-	/* fields 3; 14, 15; 39 */
-	if (!p ||
-	    sscanf(p + 1,
-		   " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %*d %*d %*d %*d "
-		   "%*d %*d %*u %*u %*d %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u "
-		   "%*u %*d %u",
-		   &t->state, &user, &system, &t->cpu) != 4)
-		return -ESRCH;
-	t->seconds = (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
-	return 0;
-}
-
-/* -------------------------------------------------------------------- looking */
-
-int vm_connect(domid_t domid)
-{
-	return vmctl_connect(domid, "", SOCK_SEQPACKET);
-}
-
-int vcpu_look(int fd, unsigned id, struct vcpu_look *l)
-{
-	struct vmctl_call call = { .op = VMCTL_VCPU, .id = id };
-	struct vmctl_reply reply;
-	int err = vmctl_call(fd, &call, &reply, LOOK_MS);
-
-	if (err)
-		return err;
-	l->online = reply.flags & VMCTL_ONLINE;
-	l->seconds = (double)reply.value / 1e9;
-	l->tid = (long)reply.value2;
-	return 0;
-}
-
-int vm_look(int fd, struct vm_look *l)
-{
-	struct vmctl_call call = { .op = VMCTL_INFO };
-	struct vmctl_reply reply;
-	struct vcpu_look v;
-	struct task t;
-	int err = vmctl_call(fd, &call, &reply, LOOK_MS);
-
-	*l = (struct vm_look){ 0 };
-	if (err)
-		return err;
-	l->paused = reply.flags & VMCTL_PAUSED;
-	l->stopped = reply.flags & VMCTL_STOPPED;
-	l->reason = (int)reply.value2;
-	l->memory = reply.value;
-	for (unsigned i = 0; !err && i < reply.id; i++) {
-		err = vcpu_look(fd, i, &v);
-		if (err)
-			break;
-		l->vcpus += v.online;
-		l->seconds += v.seconds;
-		l->running |= !task_read(v.tid, &t) && t.state == 'R';
-	}
-	return err;
-}
-
-const char *vm_state_text(const struct vm_look *l, char text[7])
-{
-	bool crashed = l->stopped && l->reason == SHUTDOWN_crash, lives = !l->stopped;
-
-	text[0] = lives && !l->paused && l->running ? 'r' : '-';
-	text[1] = lives && !l->paused && !l->running ? 'b' : '-';
-	text[2] = lives && l->paused ? 'p' : '-';
-	text[3] = l->stopped ? 's' : '-';
-	text[4] = crashed ? 'c' : '-';
-	text[5] = '-'; /* a domain that dies is not seen here any more */
-	text[6] = '\0';
-	return text;
-}
+#define MIB 1048576u
 
 /* ----------------------------------------------------------------------- list */
 
@@ -125,6 +31,7 @@ static json_t *domain_object(struct cli *c, const struct cli_domain *dom)
 	json_object_set_new(o, "name", cli_json_str(dom->name));
 	json_object_set_new(o, "domid", json_integer(dom->id));
 	json_object_set_new(o, "memory", json_integer((json_int_t)(l.memory / MIB)));
+	json_object_set_new(o, "resident", json_integer((json_int_t)l.resident));
 	json_object_set_new(o, "vcpus", json_integer(l.vcpus));
 	json_object_set_new(o, "state", cli_json_str(state));
 	json_object_set_new(o, "time", json_real(l.seconds));
@@ -204,6 +111,20 @@ int cli_list(struct cli *c)
 
 /* ------------------------------------------------------------------ vcpu-list */
 
+static json_t *exits_object(int fd, unsigned id)
+{
+	uint64_t exits[VM_NR_EXITS];
+	json_t *o;
+
+	if (vcpu_exits(fd, id, exits))
+		return json_null();
+	o = json_object();
+	for (unsigned i = 0; i < VM_NR_EXITS; i++)
+		json_object_set_new(o, vm_exit_name(i),
+				    json_integer((json_int_t)exits[i]));
+	return o;
+}
+
 static int add_vcpus(struct cli *c, struct cli_domain *dom, json_t *list)
 {
 	cleanup_close int fd = vm_connect(dom->id);
@@ -223,11 +144,12 @@ static int add_vcpus(struct cli *c, struct cli_domain *dom, json_t *list)
 		else if (ran)
 			state[t.state == 'R' ? 0 : 1] = t.state == 'R' ? 'r' : 'b';
 		json_array_append_new(list,
-				      json_pack("{s:o, s:i, s:i, s:o, s:s, s:f}", "name",
-						cli_json_str(dom->name), "domid",
+				      json_pack("{s:o, s:i, s:i, s:o, s:s, s:f, s:o}",
+						"name", cli_json_str(dom->name), "domid",
 						(int)dom->id, "vcpu", (int)i, "cpu",
 						ran ? json_integer(t.cpu) : json_null(),
-						"state", state, "time", v.seconds));
+						"state", state, "time", v.seconds,
+						"exits", exits_object(fd, i)));
 	}
 	return 0;
 }

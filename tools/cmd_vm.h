@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* What the verbs on VMs share: cmd_life.c, cmd_list.c, cmd_console.c. */
+/* What the verbs on VMs share: cmd_life.c, cmd_list.c, cmd_top.c, cmd_console.c. */
 #ifndef TANDEM_TOOLS_CMD_VM_H
 #define TANDEM_TOOLS_CMD_VM_H
 
+#include "hv/kvm/exits.h"
 #include "tools/cli.h"
 
 /* A thread as /proc shows it. */
@@ -20,8 +21,10 @@ struct vm_look {
 	bool paused, stopped, running; /* running: a vcpu is on a CPU */
 	int reason;		       /* SHUTDOWN_*, if stopped */
 	unsigned vcpus;		       /* online */
-	uint64_t memory;	       /* bytes */
-	double seconds;
+	uint64_t memory;	       /* bytes that the guest has */
+	uint64_t resident;	       /* bytes of the host's memory that hold them */
+	double seconds;		       /* that its vcpus have run */
+	uint64_t exits[VM_NR_EXITS];   /* of all its vcpus */
 };
 
 struct vcpu_look {
@@ -36,6 +39,8 @@ int vm_connect(domid_t domid);
 int vm_look(int fd, struct vm_look *l);
 /* -ENOENT: no such vcpu. */
 int vcpu_look(int fd, unsigned id, struct vcpu_look *l);
+/* How often that vcpu left the guest. -ENOENT */
+int vcpu_exits(int fd, unsigned id, uint64_t exits[VM_NR_EXITS]);
 /* The six letters of xl list: rbpscd, a dash for what it is not. */
 const char *vm_state_text(const struct vm_look *l, char text[7]);
 

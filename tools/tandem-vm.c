@@ -267,7 +267,8 @@ static void print_stats(const struct vm *vm)
 		for (unsigned k = 0; k < vm->nvcpus; k++)
 			sum += vm->vcpu[k]->exits[i];
 		if (sum)
-			fprintf(stderr, "%s\"%u\":%" PRIu64, n++ ? "," : "", i, sum);
+			fprintf(stderr, "%s\"%s\":%" PRIu64, n++ ? "," : "",
+				vm_exit_name(i), sum);
 	}
 	fprintf(stderr, "},\"hypercalls\":{");
 	for (unsigned i = 0, n = 0; i < XEN_NR_HYPERCALLS; i++)

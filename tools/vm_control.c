@@ -15,6 +15,8 @@
 
 #define MAX_CLIENTS 16
 
+_Static_assert(VM_MAX_VCPUS <= VMCTL_MAX_VCPUS, "what a client asks for");
+
 struct client {
 	struct vm_control *control;
 	int fd; /* -1: free */
@@ -148,6 +150,28 @@ static int op_dump(struct client *cl, const struct vmctl_call *call,
 	return coredump_write(vm, fds[0]);
 }
 
+static int op_exits(struct client *cl, const struct vmctl_call *call,
+		    struct vmctl_reply *reply, const int *fds)
+{
+	const struct vm *vm = cl->control->vm;
+
+	(void)fds;
+	if (call->id >= vm->nvcpus || call->value >= VM_NR_EXITS)
+		return -ENOENT;
+	reply->value = atomic_load_explicit(&vm->vcpu[call->id]->exits[call->value],
+					    memory_order_relaxed);
+	return 0;
+}
+
+static int op_resident(struct client *cl, const struct vmctl_call *call,
+		       struct vmctl_reply *reply, const int *fds)
+{
+	(void)call;
+	(void)fds;
+	reply->value = gmem_resident(&cl->control->vm->mem);
+	return 0;
+}
+
 static const struct op {
 	int (*run)(struct client *cl, const struct vmctl_call *call,
 		   struct vmctl_reply *reply, const int *fds);
@@ -164,6 +188,8 @@ static const struct op {
 	[VMCTL_END] = { .run = op_end },
 	[VMCTL_RINGS] = { .run = op_rings },
 	[VMCTL_DUMP] = { .run = op_dump, .nfds = 1 },
+	[VMCTL_EXITS] = { .run = op_exits, .takes_id = true, .takes_value = true },
+	[VMCTL_RESIDENT] = { .run = op_resident },
 };
 
 /* --------------------------------------------------------------- connections */

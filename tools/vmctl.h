@@ -14,9 +14,10 @@
 
 #include <stdint.h>
 
-#define VMCTL_VERSION 1u
-#define VMCTL_MAX_FDS 2
-#define VMCTL_DIR     "vm" /* in the state directory */
+#define VMCTL_VERSION	1u
+#define VMCTL_MAX_FDS	2
+#define VMCTL_DIR	"vm" /* in the state directory */
+#define VMCTL_MAX_VCPUS 32u
 
 enum vmctl_op {
 	/* -> id: vcpus, flags: VMCTL_PAUSED, VMCTL_STOPPED, value: bytes of RAM that
@@ -38,6 +39,11 @@ enum vmctl_op {
 	/* With a file's descriptor: the memory of a guest that is paused or has stopped
 	 * becomes that file (hv/kvm/coredump.h). -EBUSY: it runs */
 	VMCTL_DUMP = 7,
+	/* id: a vcpu, value: enum vm_exit (hv/kvm/exits.h) -> value: how often it left
+	 * the guest for that. -ENOENT */
+	VMCTL_EXITS = 8,
+	/* -> value: bytes of the host's memory that hold the guest's RAM */
+	VMCTL_RESIDENT = 9,
 	VMCTL_NR_OPS,
 };
 

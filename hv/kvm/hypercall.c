@@ -25,6 +25,28 @@ static const struct {
 	[__HYPERVISOR_hvm_op] = { "hvm_op", xen_hvm_op },
 };
 
+/* Which exit a call is. */
+static enum vm_exit exit_of(uint64_t nr, uint64_t cmd)
+{
+	switch (nr) {
+	case __HYPERVISOR_event_channel_op:
+		if (cmd == EVTCHNOP_send)
+			return VM_EXIT_SEND;
+		return cmd == EVTCHNOP_unmask ? VM_EXIT_UNMASK : VM_EXIT_EVTCHN;
+	case __HYPERVISOR_grant_table_op:
+		return VM_EXIT_GNTTAB;
+	case __HYPERVISOR_memory_op:
+		return VM_EXIT_MEMORY;
+	case __HYPERVISOR_vcpu_op:
+	case __HYPERVISOR_set_timer_op:
+		return VM_EXIT_VCPU;
+	case __HYPERVISOR_sched_op:
+		return VM_EXIT_SCHED;
+	default:
+		return VM_EXIT_HCALL;
+	}
+}
+
 void guest_complaint(struct vcpu *v, const char *what, uint64_t op)
 {
 	log_limited(&v->vm->log_budget, LOG_WARN, "%s: vcpu %u: %s %llu", v->vm->name,
@@ -42,6 +64,7 @@ int64_t hypercall(struct vcpu *v, uint64_t nr, const uint64_t arg[6], unsigned c
 {
 	int64_t ret;
 
+	vcpu_count_exit(v, exit_of(nr, arg[0]));
 	if (cpl)
 		return -EPERM;
 	pthread_mutex_lock(&v->vm->lock);

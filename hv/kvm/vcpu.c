@@ -15,6 +15,7 @@
 #define KICK_SIGNAL	   SIGUSR1
 #define GP_VECTOR	   13
 #define EXIT_PARTS_MAX	   16 /* of one access to ports or memory */
+#define NR_EXIT_REASONS	   64 /* of KVM's */
 #define MSR_MTRR_DEF_TYPE  0x2ff
 #define MTRR_ON_WRITE_BACK 0x806 /* as Xen starts PVH guests */
 
@@ -82,6 +83,7 @@ static int exit_io(struct vcpu *v)
 	if (run->io.port == VM_CALL_PORT && v->vm->call_port && run->io.size == 4 &&
 	    run->io.direction == KVM_EXIT_IO_OUT && run->io.count == 1)
 		return call_by_port(v);
+	vcpu_count_exit(v, VM_EXIT_PIO);
 	for (uint32_t i = 0; i < run->io.count; i++)
 		io_access(&v->vm->pio, run->io.port, run->io.direction == KVM_EXIT_IO_OUT,
 			  data + i * run->io.size, run->io.size);
@@ -134,26 +136,40 @@ static int exit_nothing(struct vcpu *v)
 	return 0;
 }
 
-static int (*const exit_table[VM_NR_EXITS])(struct vcpu *v) = {
-	[KVM_EXIT_IO] = exit_io,
-	[KVM_EXIT_MMIO] = exit_mmio,
-	[KVM_EXIT_XEN] = exit_xen,
-	[KVM_EXIT_SHUTDOWN] = exit_shutdown,
-	[KVM_EXIT_INTERNAL_ERROR] = exit_internal,
-	[KVM_EXIT_FAIL_ENTRY] = exit_fail_entry,
-	[KVM_EXIT_INTR] = exit_nothing,
-	[KVM_EXIT_IRQ_WINDOW_OPEN] = exit_nothing,
+static int exit_unknown(struct vcpu *v)
+{
+	return crashed(v, "unknown exit", v->run->exit_reason);
+}
+
+/* Those without a reason count themselves. */
+static const struct {
+	int (*fn)(struct vcpu *v);
+	enum vm_exit reason;
+} exit_table[NR_EXIT_REASONS] = {
+	[KVM_EXIT_IO] = { exit_io, VM_NR_EXITS },
+	[KVM_EXIT_MMIO] = { exit_mmio, VM_EXIT_MMIO },
+	[KVM_EXIT_XEN] = { exit_xen, VM_NR_EXITS },
+	[KVM_EXIT_X86_RDMSR] = { exit_unknown, VM_EXIT_MSR },
+	[KVM_EXIT_X86_WRMSR] = { exit_unknown, VM_EXIT_MSR },
+	[KVM_EXIT_HLT] = { exit_unknown, VM_EXIT_HALT },
+	[KVM_EXIT_SHUTDOWN] = { exit_shutdown, VM_EXIT_OTHER },
+	[KVM_EXIT_INTERNAL_ERROR] = { exit_internal, VM_EXIT_OTHER },
+	[KVM_EXIT_FAIL_ENTRY] = { exit_fail_entry, VM_EXIT_OTHER },
+	[KVM_EXIT_INTR] = { exit_nothing, VM_EXIT_KICK },
+	[KVM_EXIT_IRQ_WINDOW_OPEN] = { exit_nothing, VM_EXIT_OTHER },
 };
 
 static int exit_handle(struct vcpu *v)
 {
 	const uint32_t reason = v->run->exit_reason;
 
-	if (reason < VM_NR_EXITS)
-		v->exits[reason]++;
-	if (reason >= VM_NR_EXITS || !exit_table[reason])
-		return crashed(v, "unknown exit", reason);
-	return exit_table[reason](v);
+	if (reason >= NR_EXIT_REASONS || !exit_table[reason].fn) {
+		vcpu_count_exit(v, VM_EXIT_OTHER);
+		return exit_unknown(v);
+	}
+	if (exit_table[reason].reason < VM_NR_EXITS)
+		vcpu_count_exit(v, exit_table[reason].reason);
+	return exit_table[reason].fn(v);
 }
 
 /*
@@ -221,6 +237,8 @@ static void *vcpu_main(void *arg)
 			continue;
 		}
 		if (ioctl(v->fd, KVM_RUN, 0) < 0) {
+			vcpu_count_exit(v,
+					errno == EFAULT ? VM_EXIT_OTHER : VM_EXIT_KICK);
 			if (errno == EINTR || errno == EAGAIN)
 				kicked(v);
 			else if (errno == EFAULT)

@@ -16,13 +16,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "hv/kvm/exits.h"
 #include "hv/kvm/gmem.h"
 #include "hv/kvm/image.h"
 #include "hv/kvm/io.h"
 #include "hv/kvm/xen_domain.h"
 
 #define VM_MAX_VCPUS 32
-#define VM_NR_EXITS  64
 
 struct vm_spec {
 	const char *name;
@@ -45,7 +45,7 @@ struct vcpu {
 	pthread_t thread;
 	bool started;
 	_Atomic pid_t tid; /* the thread's, for those who look at it from outside */
-	uint64_t exits[VM_NR_EXITS]; /* by reason */
+	_Atomic uint64_t exits[VM_NR_EXITS]; /* counted by its thread alone */
 	struct xen_vcpu xen;
 };
 
@@ -87,6 +87,14 @@ int vm_start(struct vm *vm);
 void vm_pause(struct vm *vm);
 void vm_unpause(struct vm *vm);
 bool vm_is_paused(const struct vm *vm);
+/* By its own thread: one more, for whoever looks. */
+static inline void vcpu_count_exit(struct vcpu *v, enum vm_exit why)
+{
+	uint64_t n = atomic_load_explicit(&v->exits[why], memory_order_relaxed);
+
+	atomic_store_explicit(&v->exits[why], n + 1, memory_order_relaxed);
+}
+
 /* CPU time of a vcpu so far, in ns. */
 uint64_t vcpu_cpu_time(const struct vcpu *v);
 /* A vcpu's thread waits while the machine is paused; it has ended for good. */

@@ -15,7 +15,8 @@ import unittest
 
 VM, GUEST = sys.argv[1:3]
 CALL, REPLY = 'IIIIQ', 'iIIIQQ'
-INFO, PAUSE, UNPAUSE, VCPU, WAIT, END, RINGS = range(7)
+INFO, PAUSE, UNPAUSE, VCPU, WAIT, END, RINGS, DUMP, EXITS, RESIDENT = range(10)
+SEND, PIO, NR_EXITS = 0, 8, 14  # hv/kvm/exits.h
 PAUSED, STOPPED = 1, 2
 ENOENT, ESRCH, EINVAL, ENOSYS, EPROTO = -2, -3, -22, -38, -71
 MAY_UNSHARE = subprocess.run(['unshare', '--user', '--mount', 'true'], check=False,
@@ -95,6 +96,25 @@ class Control(unittest.TestCase):
             os.mkdir(f'{root}/x')
         with open(f'/proc/{self.vm.pid}/mountinfo', encoding='ascii') as f:
             self.assertEqual(len(f.readlines()), 1)
+
+    def exits(self):
+        return [self.call(EXITS, value=i)[4] for i in range(NR_EXITS)]
+
+    def test_counters(self):
+        self.assertEqual(self.call(EXITS, number=1)[0], ENOENT)
+        self.assertEqual(self.call(EXITS, value=NR_EXITS)[0], ENOENT)
+        self.assertEqual(self.call(EXITS, value=1 << 63)[0], ENOENT)
+        self.assertEqual(self.exits(), [0] * NR_EXITS)
+        self.assertEqual(self.call(RESIDENT, number=1)[0], EINVAL)
+        resident = self.call(RESIDENT)[4]
+        # its kernel is there, most of its RAM was never touched
+        self.assertTrue(0 < resident < 8 << 20, resident)
+        self.call(UNPAUSE)
+        self.vm.stdout.readline()
+        exits = self.exits()
+        # it says that it wrote; and a call by the port is a call, no access to a port
+        self.assertGreater(exits[SEND], 0)
+        self.assertEqual(exits[PIO], 0)
 
     def test_malformed(self):
         other = self.connect()

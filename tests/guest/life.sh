@@ -45,6 +45,9 @@ looks() {
 	is "list" '16 1' "$(field memory) $(field vcpus)"
 	becomes "it polls" 'r-----'
 	matches "list's text" 'g +[0-9]+ +16 +1 +r----- +[0-9.]+' "$(tandem list)"
+	is "memory that was never touched" true "$(field 'resident | . > 0 and . < 8000000')"
+	is "exits" true "$(json '.[0].exits | .send > 0 and .mmio == 0 and length > 10' \
+		tandem vcpu-list g --json)"
 	is "vcpu-list" 'g 0' "$(json '.[0] | "\(.name) \(.vcpu)"' tandem vcpu-list g --json)"
 	matches "vcpu-list's text" 'g +[0-9]+ +0 +[0-9]+ +r-- .*all / all' "$(tandem vcpu-list)"
 	is "its uuid" 01234567-89ab-cdef-0123-456789abcdef \
