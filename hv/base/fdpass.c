@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 union fdpass_control {
-	char buf[CMSG_SPACE(sizeof(int) * FDPASS_MAX)];
+	char buf[CMSG_SPACE(sizeof(int) * FDPASS_MAX) + CMSG_SPACE(sizeof(struct ucred))];
 	struct cmsghdr align;
 };
 
@@ -67,7 +67,24 @@ static int fdpass_take(struct msghdr *msg, int *fds, int max)
 	return -EPROTO;
 }
 
+static pid_t fdpass_sender(struct msghdr *msg)
+{
+	struct ucred cred = { .pid = 0 };
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c))
+		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_CREDENTIALS &&
+		    c->cmsg_len == CMSG_LEN(sizeof(cred)))
+			memcpy(&cred, CMSG_DATA(c), sizeof(cred));
+	return cred.pid;
+}
+
 long fdpass_recv(int sock, void *buf, size_t len, int *fds, int *nfds, int flags)
+{
+	return fdpass_recv_from(sock, buf, len, fds, nfds, NULL, flags);
+}
+
+long fdpass_recv_from(int sock, void *buf, size_t len, int *fds, int *nfds, pid_t *pid,
+		      int flags)
 {
 	struct iovec iov = { .iov_base = buf, .iov_len = len };
 	union fdpass_control ctl;
@@ -81,10 +98,12 @@ long fdpass_recv(int sock, void *buf, size_t len, int *fds, int *nfds, int flags
 
 	/* what nobody wants is dropped by the kernel: to close a descriptor of some
 	 * file systems takes as long as its owner likes */
-	if (max) {
+	if (max)
+		msg.msg_controllen += CMSG_SPACE(sizeof(int) * FDPASS_MAX);
+	if (pid)
+		msg.msg_controllen += CMSG_SPACE(sizeof(struct ucred));
+	if (msg.msg_controllen)
 		msg.msg_control = ctl.buf;
-		msg.msg_controllen = sizeof(ctl.buf);
-	}
 	do
 		n = recvmsg(sock, &msg, flags | MSG_CMSG_CLOEXEC);
 	while (n < 0 && errno == EINTR);
@@ -95,5 +114,7 @@ long fdpass_recv(int sock, void *buf, size_t len, int *fds, int *nfds, int flags
 		return got;
 	if (nfds)
 		*nfds = got;
+	if (pid)
+		*pid = fdpass_sender(&msg);
 	return n;
 }

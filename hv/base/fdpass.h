@@ -4,6 +4,7 @@
 #define TANDEM_HV_BASE_FDPASS_H
 
 #include <stddef.h>
+#include <sys/types.h>
 
 #define FDPASS_MAX 16
 
@@ -18,5 +19,10 @@ int fdpass_send(int sock, const void *buf, size_t len, const int *fds, int nfds)
  * flags: as recvmsg (MSG_DONTWAIT).
  */
 long fdpass_recv(int sock, void *buf, size_t len, int *fds, int *nfds, int flags);
+
+/* The same on a socket with SO_PASSCRED. *pid: who sent it, as the kernel says and as
+ * this process's PID namespace has it; 0: nobody there. */
+long fdpass_recv_from(int sock, void *buf, size_t len, int *fds, int *nfds, pid_t *pid,
+		      int flags);
 
 #endif

@@ -85,6 +85,20 @@ static int call_domain_next(struct conn *c, const struct hvcall *call, struct an
 	return 0;
 }
 
+static int call_domain_process(struct conn *c, const struct hvcall *call,
+			       struct answer *ans)
+{
+	struct domain *dom = domain_by_id(c->srv->reg, call->domid);
+	struct client *cl = dom ? LIST_FIRST(&dom->clients) : NULL;
+
+	for (uint32_t i = 0; cl && i < call->id; i++)
+		cl = LIST_NEXT(cl, link);
+	if (!cl)
+		return -ENOENT;
+	ans->reply.value = (uint32_t)conn_of(cl)->pid;
+	return 0;
+}
+
 static int call_domain_connect(struct conn *c, const struct hvcall *call,
 			       struct answer *ans)
 {
@@ -327,6 +341,7 @@ static const struct hvcall_handler {
 	[HVCALL_ARENA_UNMAP] = { call_arena_unmap, F_DOMID | F_ID, false },
 	[HVCALL_VM_MEMORY] = { call_vm_memory, F_ID | F_VALUE | F_FDS, false },
 	[HVCALL_EVTCHN_ALLOC_LOCAL] = { call_evtchn_local, F_ID | F_VALUE, false },
+	[HVCALL_DOMAIN_PROCESS] = { call_domain_process, F_DOMID | F_ID, true },
 };
 
 /* NUL-terminated, zeros behind it. */

@@ -100,7 +100,11 @@ enum hvcall_op {
 	 * id: port. For ports that a VM's own process serves: no descriptors, no
 	 * other end, but EVTCHN_STATUS and EVTCHN_CLOSE know them. */
 	HVCALL_EVTCHN_ALLOC_LOCAL = 18,
-	HVCALL_NR_OPS = 19,
+	/* domid, id: n -> value: the process that said hello on the domain's n-th
+	 * connection, as the hypervisor's PID namespace has it; 0: nobody has, or
+	 * another one. -ENOENT: it has no so many. dom0 only. */
+	HVCALL_DOMAIN_PROCESS = 19,
+	HVCALL_NR_OPS = 20,
 };
 
 #define HVCALL_ARENA_RO	      1u

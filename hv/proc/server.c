@@ -49,22 +49,34 @@ static int conn_serve(struct conn *c, const struct hvcall *call, long n,
 	return err ? err : conn_answer(c, ans);
 }
 
+/* Whether the kernel says beside each packet who sent it. */
+static void senders_wanted(int fd, int yes)
+{
+	/* cannot fail: every unix socket has that */
+	(void)setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &yes, sizeof(yes));
+}
+
 static void conn_ready(void *arg, uint32_t events)
 {
 	struct conn *c = arg;
 	struct answer ans = { .nfds = 0 };
+	const bool greeted = c->hello;
 	struct hvcall call;
 	long n;
 
 	(void)events;
 	/* at most */
 	ans.ncame = c->client.dom->vm ? HVCALL_VM_FDS : 0;
-	n = fdpass_recv(c->fd, &call, sizeof(call), ans.came, &ans.ncame, MSG_DONTWAIT);
+	n = fdpass_recv_from(c->fd, &call, sizeof(call), ans.came, &ans.ncame,
+			     c->hello ? NULL : &c->pid, MSG_DONTWAIT);
 	if (n == -EAGAIN)
 		return;
 	/* an empty packet is the end, or may carry descriptors that are closed here */
-	if (n >= 0 && !conn_serve(c, &call, n, &ans))
+	if (n >= 0 && !conn_serve(c, &call, n, &ans)) {
+		if (c->hello && !greeted)
+			senders_wanted(c->fd, 0);
 		return;
+	}
 	if (n > 0)
 		log_info("domain %u: malformed call or unread reply: connection ended",
 			 c->client.dom->id);
@@ -86,6 +98,7 @@ int hvserver_connect(struct hvserver *srv, int fd, domid_t domid)
 		err = -errno;
 		goto free_conn;
 	}
+	senders_wanted(fd, 1);
 	c->srv = srv;
 	c->fd = fd;
 	LIST_INIT(&c->claims);

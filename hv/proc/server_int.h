@@ -3,6 +3,8 @@
 #ifndef TANDEM_HV_PROC_SERVER_INT_H
 #define TANDEM_HV_PROC_SERVER_INT_H
 
+#include <sys/types.h>
+
 #include "hv/proc/hvcall.h"
 #include "hv/proc/server.h"
 
@@ -18,7 +20,8 @@ struct conn {
 	struct hvserver *srv;
 	int fd;
 	struct evsource *src;
-	bool hello;		 /* said */
+	bool hello; /* said */
+	pid_t pid;  /* by this process; 0: by one that is not seen from here */
 	uint32_t xs_connections; /* handed out, ever */
 	uint32_t nr_claims;
 	LIST_HEAD(claim_list, claim) claims;

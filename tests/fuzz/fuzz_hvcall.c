@@ -273,6 +273,7 @@ static void send_good(struct world *w, struct input *in, int c)
 		break;
 	case HVCALL_ARENA_MAP:
 	case HVCALL_ARENA_UNMAP:
+	case HVCALL_DOMAIN_PROCESS:
 	case HVCALL_EVTCHN_BIND_INTERDOMAIN:
 		call.domid = number(in);
 		/* fallthrough */

@@ -127,13 +127,14 @@ static void test_hello_first(void **state)
 static void test_rights(void **state)
 {
 	static const uint32_t dom0_only[] = { HVCALL_DOMAIN_DESTROY, HVCALL_DOMAIN_NEXT,
-					      HVCALL_DOMAIN_CONNECT };
+					      HVCALL_DOMAIN_CONNECT,
+					      HVCALL_DOMAIN_PROCESS };
 	struct hvd_pair *p = *state;
 	int conn = hvd_connect_as(p->front_id);
 	struct hvcall create = { .op = HVCALL_DOMAIN_CREATE };
 	struct hvreply reply;
 
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < 4; i++)
 		assert_int_equal(hvd_call(conn, dom0_only[i], p->back_id, 0), -EPERM);
 	assert_int_equal(hvclient_str(&create, "mine"), 0);
 	assert_int_equal(hvclient_call(conn, &create, &reply, NULL, NULL), -EPERM);
@@ -313,6 +314,59 @@ static void test_passed_connection(void **state)
 	unsetenv("TANDEM_HV_FD");
 }
 
+/* How many of the domain's connections that process has said hello on. */
+static int connections_of(struct hvd_pair *p, pid_t pid)
+{
+	struct hvreply reply;
+	int found = 0, err = 0;
+
+	for (uint32_t i = 0; !err; i++) {
+		struct hvcall call = { .op = HVCALL_DOMAIN_PROCESS,
+				       .domid = p->front_id,
+				       .id = i };
+
+		err = hvclient_call(p->hvd.ctl, &call, &reply, NULL, NULL);
+		found += !err && reply.value == (uint32_t)pid;
+	}
+	assert_int_equal(err, -ENOENT);
+	return found;
+}
+
+/* Who a domain's processes are is what the kernel says, whoever made the connection. */
+static void test_processes(void **state)
+{
+	struct hvd_pair *p = *state;
+	char name[HVCALL_NAME_MAX], c = 0;
+	int conn, up[2], down[2], n = connections_of(p, getpid());
+	domid_t domid;
+	pid_t pid;
+
+	assert_int_equal(hvclient_domain_connect(p->hvd.ctl, 0, "front", &conn), 0);
+	assert_int_equal(connections_of(p, 0), 1); /* no hello yet */
+	assert_int_equal(pipe(up) | pipe(down), 0);
+	pid = fork();
+	if (!pid) {
+		alarm(60);
+		c = hvclient_hello(conn, &domid, name) ? 'x' : 'h';
+		_exit(write(up[1], &c, 1) != 1 || read(down[0], &c, 1) != 1);
+	}
+	assert_int_equal(read(up[0], &c, 1), 1);
+	assert_int_equal(c, 'h');
+	assert_int_equal(connections_of(p, 0), 0);
+	assert_int_equal(connections_of(p, pid), 1);
+	assert_int_equal(connections_of(p, getpid()), n);
+	/* a second hello changes nothing */
+	assert_int_equal(hvclient_hello(conn, &domid, name), 0);
+	assert_int_equal(connections_of(p, pid), 1);
+	assert_int_equal(write(down[1], &c, 1), 1);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	close(conn);
+	close(up[0]);
+	close(up[1]);
+	close(down[0]);
+	close(down[1]);
+}
+
 int main(void)
 {
 #define T(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
@@ -326,6 +380,7 @@ int main(void)
 		T(test_killed_while_clients_wait),
 		T(test_spawn),
 		T(test_passed_connection),
+		T(test_processes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
