@@ -43,6 +43,8 @@ enum cli_key {
 	CLI_COUNT = 'n',
 	CLI_RECURSIVE = 'R',
 	CLI_PAUSED = 'p',
+	CLI_BATCH = 'b',
+	CLI_DELAY = 'd',
 	CLI_CONSOLE = 'c',    /* of create */
 	CLI_CHECKPOINT = 'c', /* of save */
 	CLI_FALLBACK = 'F',
@@ -63,9 +65,9 @@ struct cli {
 	int argc; /* arguments without options */
 	char **argv;
 	bool json, stats, force, readonly, recursive, paused, console, fallback, all;
-	bool checkpoint;
+	bool checkpoint, batch;
 	bool wait_end; /* CLI_WAIT without a number */
-	uint32_t wait_ms;
+	uint32_t wait_ms, delay_ms;
 	uint32_t count;
 	const char *nbd, *plugin, *filter;
 	uint32_t snaplen, rotate_seconds;

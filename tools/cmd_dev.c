@@ -155,7 +155,7 @@ static bool stats_written(const struct dev_xs *d, void *arg)
 	return stats != NULL;
 }
 
-int cli_request_stats(const struct dev_xs *d, uint32_t timeout_ms)
+int cli_ask_stats(const struct dev_xs *d)
 {
 	char path[128];
 	int err;
@@ -165,16 +165,28 @@ int cli_request_stats(const struct dev_xs *d, uint32_t timeout_ms)
 	if (err && err != -ENOENT)
 		return err;
 	snprintf(path, sizeof(path), "%s/stats-request", d->be_path);
-	err = xenstore_write(d->plat, XENSTORE_NO_TX, path, "1");
+	return xenstore_write(d->plat, XENSTORE_NO_TX, path, "1");
+}
+
+int cli_request_stats(const struct dev_xs *d, uint32_t timeout_ms)
+{
+	int err = cli_ask_stats(d);
+
 	return err ? err : dev_xs_wait(d, timeout_ms, stats_written, NULL);
 }
 
 json_t *cli_dev_stats(const struct dev_xs *d)
 {
+	return cli_ask_stats(d) ? json_null() : cli_stats_answer(d, STATS_WAIT_MS);
+}
+
+json_t *cli_stats_answer(const struct dev_xs *d, uint32_t timeout_ms)
+{
 	cleanup_free char *text = NULL;
 	json_t *o;
 
-	if (cli_request_stats(d, STATS_WAIT_MS))
+	/* most have answered already: a watch costs more than a look */
+	if (!stats_written(d, NULL) && dev_xs_wait(d, timeout_ms, stats_written, NULL))
 		return json_null();
 	text = dev_xs_read(d, true, "stats");
 	o = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;

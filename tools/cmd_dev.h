@@ -39,6 +39,9 @@ int cli_each_dev(struct cli *c, const struct cli_domain *dom, const char *type,
 int cli_request_stats(const struct dev_xs *d, uint32_t timeout_ms);
 /* Its answer, or null. */
 json_t *cli_dev_stats(const struct dev_xs *d);
+/* The same in two steps, so that several are asked at once. -errno */
+int cli_ask_stats(const struct dev_xs *d);
+json_t *cli_stats_answer(const struct dev_xs *d, uint32_t timeout_ms);
 /* The integers of "stats", a line each. */
 void cli_print_stats(json_t *device);
 /* A column's text from a device's object: never NULL, never a terminal's command. */

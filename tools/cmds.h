@@ -15,6 +15,7 @@ extern const struct verb verbs_replay[];  /* cmd_replay.c */
 extern const struct verb verbs_export[];  /* cmd_export.c */
 extern const struct verb verbs_xs[];	  /* cmd_xs.c */
 extern const struct verb verbs_save[];	  /* cmd_save.c */
+extern const struct verb verbs_top[];	  /* cmd_top.c */
 extern const struct verb verbs_info[];	  /* cmd_info.c */
 
 /* cmd_migrate.c */

@@ -24,8 +24,8 @@ static const struct verb verbs_image[] = {
 const struct verb *const verb_groups[] = { verbs_domain,  verbs_life,	verbs_vm,
 					   verbs_save,	  verbs_block,	verbs_network,
 					   verbs_capture, verbs_replay, verbs_image,
-					   verbs_export,  verbs_xs,	verbs_info,
-					   NULL };
+					   verbs_export,  verbs_xs,	verbs_top,
+					   verbs_info,	  NULL };
 
 static void usage_error(struct cli *c, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -51,17 +51,18 @@ static void print_help(const struct argp *argp, char *name)
 	exit(fflush(stdout) ? CLI_EXIT_FAILURE : 0);
 }
 
-static error_t take_wait(struct cli *c, const char *arg)
+static error_t take_seconds(struct cli *c, const char *option, const char *arg,
+			    double min, uint32_t *ms)
 {
 	char *end;
 	double seconds = strtod(arg, &end);
 
-	if (end == arg || *end || !(seconds >= 0 && seconds <= 86400)) {
-		usage_error(c, "--wait '%.40s' is no number of seconds from 0 to 86400",
-			    arg);
+	if (end == arg || *end || !(seconds >= min && seconds <= 86400)) {
+		usage_error(c, "--%s '%.40s' is no number of seconds from %g to 86400",
+			    option, arg, min);
 		return EINVAL;
 	}
-	c->wait_ms = (uint32_t)(seconds * 1000);
+	*ms = (uint32_t)(seconds * 1000);
 	return 0;
 }
 
@@ -149,7 +150,12 @@ static error_t parse_verb(int key, char *arg, struct argp_state *state)
 		return 0;
 	case CLI_WAIT:
 		c->wait_end = !arg;
-		return arg ? take_wait(c, arg) : 0;
+		return arg ? take_seconds(c, "wait", arg, 0, &c->wait_ms) : 0;
+	case CLI_BATCH:
+		c->batch = true;
+		return 0;
+	case CLI_DELAY:
+		return take_seconds(c, "delay", arg, 0.1, &c->delay_ms);
 	case CLI_COUNT:
 		return take_number(c, "count", arg, 1, UINT32_MAX, &c->count);
 	case CLI_SNAPLEN:
@@ -341,7 +347,7 @@ static int dispatch(struct cli *c, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	struct cli c = { .hv = -1, .wait_ms = 10000, .loop = 1 };
+	struct cli c = { .hv = -1, .wait_ms = 10000, .delay_ms = 3000, .loop = 1 };
 	int status;
 
 	signal(SIGPIPE, SIG_IGN);

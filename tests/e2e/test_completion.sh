@@ -35,6 +35,7 @@ is "options of a verb" "--count= --help --json" "$(completes xs watch -- | sorte
 is "the xs family" "read rm" "$(completes xs r | sorted)"
 is "image" "check" "$(completes image ch)"
 matches "image's options" '--size' "$(completes image create --s)"
+is "options of top" "--batch --count= --delay= --help" "$(completes top -- | sorted)"
 is "without a hypervisor" "" "$(completes destroy '')"
 
 hvd_start

@@ -50,6 +50,7 @@ looks() {
 		tandem vcpu-list g --json)"
 	is "vcpu-list" 'g 0' "$(json '.[0] | "\(.name) \(.vcpu)"' tandem vcpu-list g --json)"
 	matches "vcpu-list's text" 'g +[0-9]+ +0 +[0-9]+ +r-- .*all / all' "$(tandem vcpu-list)"
+	matches "top" 'g +r----- .* 16384 +1 +0 ' "$(tandem top -b -n 1 -d 0.3)"
 	is "its uuid" 01234567-89ab-cdef-0123-456789abcdef \
 		"$(xenstore-read /vm/01234567-89ab-cdef-0123-456789abcdef/uuid)"
 	is "whose key is the guest's to read" "n0,r$(tandem domid g)" \
