@@ -365,7 +365,7 @@ static int create_vm(struct cli *c, struct guest *g)
 {
 	const struct vm_plan plan = { .name = g->name,
 				      .argv = g->command.argv,
-				      .life = &g->vm.life,
+				      .keys = &g->vm,
 				      .paused = c->paused,
 				      .build = build,
 				      .arg = g };

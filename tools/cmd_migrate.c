@@ -164,7 +164,7 @@ static int take_back(struct cli *c, const struct cli_domain *dom, json_t *config
 		     int channel)
 {
 	int status = saved_devices_again(c, dom, config);
-	int err = saved_send(channel, "again");
+	int err = saved_decide(channel, "again");
 
 	return status || err ? cli_fail(c, "%s stands without its devices", dom->name)
 			     : CLI_EXIT_FAILURE;
@@ -173,7 +173,7 @@ static int take_back(struct cli *c, const struct cli_domain *dom, json_t *config
 /* It may run there. Twice it must not, so here it stands. */
 static int unsure(struct cli *c, const struct cli_domain *dom, int channel, int err)
 {
-	(void)saved_send(channel, "stay"); /* its process has ended: as good */
+	(void)saved_decide(channel, "stay"); /* its process has ended: as good */
 	(void)lost(c, err);
 	return cli_fail(c,
 			"%s may run there: here it stands, without devices, until "
@@ -196,7 +196,7 @@ static int hand_over(struct cli *c, const struct cli_domain *dom, const struct p
 		return take_back(c, dom, config, channel);
 	if (err)
 		return unsure(c, dom, channel, err);
-	err = saved_send(channel, "stay");
+	err = saved_decide(channel, "stay");
 	if (!err)
 		err = domain_destroy(c, dom);
 	return err ? cli_fail(c, "%s runs there; here: %s", dom->name, cli_strerror(err))
@@ -264,28 +264,30 @@ int cli_migrate(struct cli *c)
 
 /* ----------------------------------------------------------------------- receive */
 
-/* What cli_fail() said stands on stderr, which the sender may not see. */
-static int refuse(const char *text)
+/* All is here; the sender says whether it is ours. */
+static int receive_ready(struct cli *c)
 {
-	(void)line_put(STDOUT_FILENO, "failed", text); /* it may be gone */
-	return CLI_EXIT_FAILURE;
-}
-
-int cli_migrate_receive(struct cli *c)
-{
-	struct saved_domain s;
 	char line[LINE_MAX_BYTES];
 
-	if (cli_need_plat(c) || saved_domain_make(c, "the stream", STDIN_FILENO, &s))
-		return refuse("cannot take the machine: see its own messages");
 	if (line_put(STDOUT_FILENO, "ready", "") ||
-	    line_get(STDIN_FILENO, line, sizeof(line)) || strcmp(line, "go")) {
-		saved_domain_drop(c, &s);
+	    line_get(STDIN_FILENO, line, sizeof(line)) || strcmp(line, "go"))
 		return cli_fail(c, "the sender has given it up");
-	}
-	if (saved_domain_go(c, &s))
-		return refuse("cannot give the machine its devices");
-	(void)line_put(STDOUT_FILENO, "done", ""); /* it may be gone; the guest runs */
-	saved_domain_clear(&s);
 	return 0;
+}
+
+/* What cli_fail() said stands on stderr, which the sender may not see. */
+int cli_migrate_receive(struct cli *c)
+{
+	cleanup_close int fd = dup(STDIN_FILENO);
+	struct saved_domain s;
+	int status = saved_domain_read(c, "the stream", fd, &s);
+
+	if (!status) {
+		status = saved_domain_keep(c, &s, receive_ready);
+		saved_domain_clear(&s);
+	}
+	/* the sender may be gone; a guest that runs, runs */
+	(void)line_put(STDOUT_FILENO, status ? "failed" : "done",
+		       status ? "cannot take the machine: see its own messages" : "");
+	return status;
 }

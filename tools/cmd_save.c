@@ -11,6 +11,7 @@
 
 #include "hv/base/cleanup.h"
 #include "tools/cmd_domain.h"
+#include "tools/cmd_vm.h"
 #include "tools/cmds.h"
 #include "tools/saved.h"
 
@@ -69,7 +70,7 @@ static int report(struct cli *c, const struct cli_domain *dom, const char *json)
 /* The guest stands, and all is in the file. */
 static int save_end(struct cli *c, const struct cli_domain *dom, int channel)
 {
-	int err = saved_send(channel, c->checkpoint ? "resume" : "stay");
+	int err = saved_decide(channel, c->checkpoint ? "resume" : "stay");
 
 	if (!err && !c->checkpoint)
 		err = domain_destroy(c, dom);
@@ -124,16 +125,12 @@ static int run_restore(struct cli *c)
 	int status = open_file(c, c->argv[0], &fd);
 
 	if (!status)
-		status = cli_need_plat(c);
-	if (!status)
-		status = saved_domain_make(c, c->argv[0], fd, &s);
-	if (!status)
-		status = saved_domain_go(c, &s);
+		status = saved_domain_read(c, c->argv[0], fd, &s);
 	if (status)
 		return status;
-	if (c->json)
-		status = cli_print_json(c, json_pack("{s:s, s:i}", "name", s.dom.name,
-						     "domid", (int)s.dom.id));
+	status = saved_domain_keep(c, &s, NULL);
+	if (!status && c->console)
+		status = console_attach(c, s.name);
 	saved_domain_clear(&s);
 	return status;
 }
@@ -146,6 +143,14 @@ static const struct argp_option save_options[] = {
 
 static const struct argp_option restore_options[] = {
 	{ "json", CLI_JSON, NULL, 0, "print the new domain as JSON", 0 },
+	{ "paused", CLI_PAUSED, NULL, 0, "do not let it run yet", 0 },
+	{ "console", CLI_CONSOLE, NULL, 0, "then show its console", 0 },
+	{ "wait", CLI_WAIT, "SECONDS", 0, "wait so long for each device's backend (10)",
+	  0 },
+	{ 0 },
+};
+
+static const struct argp_option receive_options[] = {
 	{ "wait", CLI_WAIT, "SECONDS", 0, "wait so long for each device's backend (10)",
 	  0 },
 	{ 0 },
@@ -195,7 +200,7 @@ const struct verb verbs_save[] = {
 	{ .name = "migrate-receive",
 	  .args = "",
 	  .summary = "take a virtual machine from tandem migrate, on stdin and stdout",
-	  .options = &restore_options[1],
+	  .options = receive_options,
 	  .min_args = 0,
 	  .max_args = 0,
 	  .run = cli_migrate_receive },

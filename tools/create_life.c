@@ -24,6 +24,27 @@ static const struct {
 	{ "soft-reset", VM_ACTION_NONE },
 };
 
+const char *life_end_key(enum vm_end end)
+{
+	return ends[end];
+}
+
+const char *life_action_word(enum vm_action action)
+{
+	for (size_t i = 0; i < sizeof(actions) / sizeof(*actions); i++)
+		if (actions[i].action == action)
+			return actions[i].word;
+	return "";
+}
+
+enum vm_action life_action_find(const char *word)
+{
+	for (size_t i = 0; i < sizeof(actions) / sizeof(*actions); i++)
+		if (!strcmp(word, actions[i].word))
+			return actions[i].action;
+	return VM_ACTION_NONE;
+}
+
 static int take_action(struct cli *c, const char *key, const char *word,
 		       enum vm_action *action)
 {

@@ -33,6 +33,10 @@ int life_key_take(struct cli *c, struct vm_life *l, const char *key,
 bool life_given(const struct vm_life *l);
 /* What is done at this end. */
 enum vm_action life_action(const struct vm_life *l, enum vm_end end);
+/* "on_poweroff" and the like; "destroy"; and its number, VM_ACTION_NONE: unknown. */
+const char *life_end_key(enum vm_end end);
+const char *life_action_word(enum vm_action action);
+enum vm_action life_action_find(const char *word);
 /* Makes a random uuid, if none was given. */
 void life_uuid_make(struct vm_life *l);
 bool uuid_ok(const char *s);

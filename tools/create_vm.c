@@ -89,6 +89,11 @@ static uint64_t maxmem_of(const struct vm_keys *k)
 	return k->maxmem ? k->maxmem : memory_of(k);
 }
 
+static uint64_t target_of(const struct vm_keys *k)
+{
+	return k->target_kib ? k->target_kib : memory_of(k) * 1024;
+}
+
 /* As in xl: one of the two says both. */
 static uint64_t maxvcpus_of(const struct vm_keys *k)
 {
@@ -156,9 +161,10 @@ int vm_keys_write(struct cli *c, const struct vm_keys *k, domid_t domid)
 	if (!status)
 		status = number_write(c, domid, "memory/static-max", maxmem_of(k) * 1024);
 	if (!status)
-		status = number_write(c, domid, "memory/target", memory_of(k) * 1024);
+		status = number_write(c, domid, "memory/target", target_of(k));
 	if (!status)
-		status = number_write(c, domid, "memory/max", memory_of(k) * 1024);
+		status = number_write(c, domid, "memory/max",
+				      k->limit_kib ? k->limit_kib : target_of(k));
 	for (unsigned i = 0; !status && i < maxvcpus_of(k); i++) {
 		snprintf(key, sizeof(key), "cpu/%u/availability", i);
 		status = key_write(c, domid, key, i < vcpus_of(k) ? "online" : "offline");
@@ -166,8 +172,7 @@ int vm_keys_write(struct cli *c, const struct vm_keys *k, domid_t domid)
 	return status;
 }
 
-/* cmdline, or what root and extra make of it, as xl does. NULL: out of memory. */
-static char *cmdline_make(const struct vm_keys *k)
+char *vm_cmdline_make(const struct vm_keys *k)
 {
 	char *s = NULL;
 	int n;
@@ -184,7 +189,7 @@ static char *cmdline_make(const struct vm_keys *k)
 
 /* tandem-vm: $TANDEM_VM, or the one beside this program, as in a build; or that in $PATH.
  */
-void vm_program_find(char *path, size_t size)
+static void program_find(char *path, size_t size)
 {
 	const char *name = "tandem-vm", *env = getenv("TANDEM_VM");
 	ssize_t n = readlink("/proc/self/exe", path, size - 1);
@@ -204,18 +209,16 @@ void vm_program_find(char *path, size_t size)
 	snprintf(path, size, "%s", name);
 }
 
-int vm_command_make(struct cli *c, const struct vm_keys *k, const char *name,
-		    struct vm_command *cmd)
+/* What every machine needs; where the rest of the command line goes. */
+static char **command_begin(const struct vm_keys *k, const char *name,
+			    struct vm_command *cmd)
 {
 	char **a = cmd->argv;
 
-	cmd->cmdline = cmdline_make(k);
-	if (!cmd->cmdline)
-		return cli_fail(c, "out of memory");
 	snprintf(cmd->memory, sizeof(cmd->memory), "%" PRIu64, memory_of(k));
 	snprintf(cmd->maxmem, sizeof(cmd->maxmem), "%" PRIu64, maxmem_of(k));
 	snprintf(cmd->vcpus, sizeof(cmd->vcpus), "%" PRIu64, maxvcpus_of(k));
-	vm_program_find(cmd->program, sizeof(cmd->program));
+	program_find(cmd->program, sizeof(cmd->program));
 	*a++ = cmd->program;
 	*a++ = (char *)"--name";
 	*a++ = (char *)(uintptr_t)name;
@@ -225,6 +228,19 @@ int vm_command_make(struct cli *c, const struct vm_keys *k, const char *name,
 	*a++ = cmd->maxmem;
 	*a++ = (char *)"--vcpus";
 	*a++ = cmd->vcpus;
+	if (k->hugepages)
+		*a++ = (char *)"--hugepages";
+	return a;
+}
+
+int vm_command_make(struct cli *c, const struct vm_keys *k, const char *name,
+		    struct vm_command *cmd)
+{
+	char **a = command_begin(k, name, cmd);
+
+	cmd->cmdline = vm_cmdline_make(k);
+	if (!cmd->cmdline)
+		return cli_fail(c, "out of memory");
 	*a++ = (char *)"--kernel";
 	*a++ = (char *)(uintptr_t)k->kernel;
 	*a++ = (char *)"--cmdline";
@@ -233,10 +249,18 @@ int vm_command_make(struct cli *c, const struct vm_keys *k, const char *name,
 		*a++ = (char *)"--ramdisk";
 		*a++ = (char *)(uintptr_t)k->ramdisk;
 	}
-	if (k->hugepages)
-		*a++ = (char *)"--hugepages";
 	*a = NULL;
 	return 0;
+}
+
+void vm_command_restore(const struct vm_keys *k, const char *name, const char *stream,
+			struct vm_command *cmd)
+{
+	char **a = command_begin(k, name, cmd);
+
+	*a++ = (char *)"--restore";
+	*a++ = (char *)(uintptr_t)stream;
+	*a = NULL;
 }
 
 void vm_command_clear(struct vm_command *cmd)

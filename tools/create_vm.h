@@ -13,6 +13,8 @@
 struct vm_keys {
 	const char *kernel, *ramdisk, *cmdline, *root, *extra;
 	uint64_t memory, maxmem; /* MiB; 0: not said */
+	/* of one that ran before: what it is to have, and may have; 0: as memory */
+	uint64_t target_kib, limit_kib;
 	uint64_t vcpus, maxvcpus;
 	bool hugepages;
 	struct vm_life life;
@@ -34,10 +36,13 @@ int vm_keys_check(struct cli *c, const struct vm_keys *k);
 bool vm_keys_given(const struct vm_keys *k);
 /* What the guest reads of itself: its memory, its CPUs. 0 or the exit status. */
 int vm_keys_write(struct cli *c, const struct vm_keys *k, domid_t domid);
+/* cmdline, or what root and extra make of it, as xl does. NULL: out of memory. */
+char *vm_cmdline_make(const struct vm_keys *k);
 int vm_command_make(struct cli *c, const struct vm_keys *k, const char *name,
 		    struct vm_command *cmd);
-/* Where tandem-vm is. */
-void vm_program_find(char *path, size_t size);
+/* From a stream (vm_save.h: vm_restore_parse()) instead of a kernel. */
+void vm_command_restore(const struct vm_keys *k, const char *name, const char *stream,
+			struct vm_command *cmd);
 void vm_command_clear(struct vm_command *cmd);
 
 #endif

@@ -26,33 +26,39 @@ int saved_devices_attach(struct cli *c, const struct cli_domain *dom, json_t *co
 int saved_devices_close(struct cli *c, const struct cli_domain *dom);
 /* Those that are left are removed, and all are made anew. 0 or 2 */
 int saved_devices_again(struct cli *c, const struct cli_domain *dom, json_t *config);
-/* Are its keys all there and of the right types? What it says of the machine. */
-int saved_config_check(json_t *config, const char **name, struct vm_keys *keys);
+/* Are its keys all there and of the right types? What it says of the
+ * machine; strings are its own. -EBADMSG */
+int saved_config_take(json_t *config, const char **name, struct vm_keys *keys);
 
 /* ------------------------------------------------------------- saved_domain.c */
 
 struct saved_domain {
 	json_t *config;
-	struct cli_domain dom;
-	int channel; /* to its tandem-vm; -1 */
+	const char *name; /* config's, like what keys point to */
+	struct vm_keys keys;
+	struct vm_command command;
+	int stream; /* -1: it is in the VM's process */
+	struct save_place place;
+	char stream_text[64]; /* what tandem-vm is told of it */
+	bool wakes;	      /* from the stream, not from its kernel */
+	int (*ready)(struct cli *c);
 };
 
 /*
- * Reads a stream from its start, makes its domain and the VM, which has read all of the
- * stream and waits. 0; or 2 after a line, and then nothing is left.
+ * Reads a stream from its start up to its machine: what it says of that is in s then,
+ * whose stream stays the caller's. 0, or 2 after a line.
  */
-int saved_domain_make(struct cli *c, const char *what, int fd, struct saved_domain *s);
-/* Gives it its devices and lets it run. 0; or 2, and then it is destroyed. */
-int saved_domain_go(struct cli *c, struct saved_domain *s);
-void saved_domain_drop(struct cli *c, struct saved_domain *s); /* destroys it */
+int saved_domain_read(struct cli *c, const char *what, int fd, struct saved_domain *s);
+/*
+ * Makes its domain and leaves it to a keeper, paused if c says so; returns when it runs.
+ * ready(), or NULL: its VM has all of the stream; it gets its devices and runs if this
+ * returns 0. 0; or 2, and then nothing is left. Not connected before, as vm_keep().
+ */
+int saved_domain_keep(struct cli *c, struct saved_domain *s, int (*ready)(struct cli *c));
 void saved_domain_clear(struct saved_domain *s);
 
 /* --------------------------------------------------------------- saved_talk.c */
 
-/* A packet, NUL-terminated, into buf; *buf 0 at the end. c->wait_ms is not asked. -errno
- */
-int saved_recv(int channel, char *buf, size_t size, int timeout_ms);
-int saved_send(int channel, const char *text);
 /*
  * Has a VM written into fd up to "saved"; the guest is told to suspend itself on the way.
  * mode: "save", "live". report: what follows "saved ". *channel: for the decision.
@@ -60,5 +66,7 @@ int saved_send(int channel, const char *text);
  */
 int saved_write(struct cli *c, const struct cli_domain *dom, const char *mode,
 		json_t *config, int fd, int *channel, char *report, size_t size);
+/* What becomes of it (vm_save.h), behind saved_write(). 0: it is done. -errno */
+int saved_decide(int channel, const char *fate);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "hv/base/cleanup.h"
 #include "tools/saved.h"
+#include "tools/vm_config.h"
 #include "tools/vm_xs.h"
 
 #define KIB_PER_MIB 1024u
@@ -58,23 +59,26 @@ static uint32_t online_of(struct cli *c, domid_t domid, uint32_t vcpus)
 
 json_t *saved_config_make(struct cli *c, const struct cli_domain *dom)
 {
-	uint64_t kib = number_of(c, dom->id, "memory/static-max");
+	uint64_t maxmem = number_of(c, dom->id, "memory/static-max");
 	uint64_t target = number_of(c, dom->id, "memory/target");
+	uint64_t limit = number_of(c, dom->id, "memory/max");
 	uint32_t vcpus = vcpus_of(c, dom->id);
 	uint32_t online = online_of(c, dom->id, vcpus);
-	json_t *config, *devices = json_array();
+	json_t *config, *devices = json_array(), *boot = vm_config_noted(dom->id);
 	char uuid[UUID_TEXT];
 
 	vm_xs_uuid(c, dom->id, uuid);
-	if (!kib || !target || !online) {
+	if (!maxmem || !target || !limit || !online || !boot) {
 		(void)cli_fail(c, "%s is no virtual machine", dom->name);
 		json_decref(devices);
+		json_decref(boot);
 		return NULL;
 	}
-	config = json_pack("{s:s, s:s, s:I, s:I, s:i, s:i, s:o}", "name", dom->name,
-			   "uuid", uuid, "memory", (json_int_t)(target / KIB_PER_MIB),
-			   "maxmem", (json_int_t)(kib / KIB_PER_MIB), "vcpus",
-			   (int)online, "maxvcpus", (int)vcpus, "devices", devices);
+	config = json_pack("{s:s, s:s, s:I, s:I, s:I, s:i, s:i, s:o, s:o}", "name",
+			   dom->name, "uuid", uuid, "target", (json_int_t)target, "limit",
+			   (json_int_t)limit, "maxmem", (json_int_t)maxmem, "vcpus",
+			   (int)online, "maxvcpus", (int)vcpus, "devices", devices,
+			   "boot", boot);
 	if (config && !saved_devices_make(c, dom, devices))
 		return config;
 	if (!config)
@@ -83,28 +87,36 @@ json_t *saved_config_make(struct cli *c, const struct cli_domain *dom)
 	return NULL;
 }
 
-int saved_config_check(json_t *config, const char **name, struct vm_keys *keys)
+static bool name_ok(const char *s)
 {
-	json_int_t memory = 0, maxmem = 0, vcpus = 0, maxvcpus = 0;
-	const char *uuid = NULL;
-	json_t *devices = NULL;
-	size_t len;
+	size_t len = strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+			       "0123456789_.-");
 
-	if (json_unpack(config, "{s:s, s:s, s:I, s:I, s:I, s:I, s:o !}", "name", name,
-			"uuid", &uuid, "memory", &memory, "maxmem", &maxmem, "vcpus",
-			&vcpus, "maxvcpus", &maxvcpus, "devices", &devices) ||
-	    !json_is_array(devices) || !uuid_ok(uuid))
+	return len && !s[len] && len < HVCALL_NAME_MAX;
+}
+
+int saved_config_take(json_t *config, const char **name, struct vm_keys *keys)
+{
+	json_int_t target = 0, limit = 0, maxmem = 0, vcpus = 0, maxvcpus = 0;
+	json_t *devices = NULL, *boot = NULL;
+	const char *uuid = NULL;
+
+	if (json_unpack(config, "{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:o !}", "name",
+			name, "uuid", &uuid, "target", &target, "limit", &limit, "maxmem",
+			&maxmem, "vcpus", &vcpus, "maxvcpus", &maxvcpus, "devices",
+			&devices, "boot", &boot) ||
+	    !json_is_array(devices) || !uuid_ok(uuid) || !name_ok(*name))
 		return -EBADMSG;
-	len = strspn(*name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-			    "0123456789_.-");
-	if (!len || (*name)[len] || len >= HVCALL_NAME_MAX || memory < 2 ||
-	    memory > maxmem || maxmem > MEMORY_MAX || vcpus < 1 || vcpus > maxvcpus ||
-	    maxvcpus > VCPUS_MAX)
+	if (target < 2 * KIB_PER_MIB || target > limit || limit > maxmem ||
+	    maxmem > (json_int_t)MEMORY_MAX * KIB_PER_MIB || maxmem % KIB_PER_MIB ||
+	    vcpus < 1 || vcpus > maxvcpus || maxvcpus > VCPUS_MAX)
 		return -EBADMSG;
 	snprintf(keys->life.uuid, sizeof(keys->life.uuid), "%s", uuid);
-	keys->memory = (uint64_t)memory;
-	keys->maxmem = (uint64_t)maxmem;
+	keys->target_kib = (uint64_t)target;
+	keys->limit_kib = (uint64_t)limit;
+	keys->memory = (uint64_t)target / KIB_PER_MIB;
+	keys->maxmem = (uint64_t)maxmem / KIB_PER_MIB;
 	keys->vcpus = (uint64_t)vcpus;
 	keys->maxvcpus = (uint64_t)maxvcpus;
-	return 0;
+	return vm_config_take(boot, keys);
 }

@@ -2,16 +2,15 @@
 /* A domain made of a saved machine's stream. */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "hv/base/cleanup.h"
 #include "hv/proc/hvclient.h"
 #include "tools/cmd_domain.h"
 #include "tools/saved.h"
+#include "tools/vm_keeper.h"
 #include "tools/vm_xs.h"
 
 static int bad_stream(struct cli *c, const char *what, const char *why)
@@ -20,8 +19,7 @@ static int bad_stream(struct cli *c, const char *what, const char *why)
 }
 
 /* The head of all and the configuration; the rest is for the VM's process. */
-static int read_config(struct cli *c, const char *what, int fd, struct saved_domain *s,
-		       struct save_place *place)
+static int read_config(struct cli *c, const char *what, int fd, struct saved_domain *s)
 {
 	struct save_reader *r = save_reader_new(fd, NULL);
 	const uint8_t *data = NULL;
@@ -41,7 +39,7 @@ static int read_config(struct cli *c, const char *what, int fd, struct saved_dom
 	if (!status && !s->config)
 		status = bad_stream(c, what, "its configuration is no JSON");
 	if (r)
-		*place = save_place(r);
+		s->place = save_place(r);
 	save_reader_free(r);
 	return status;
 }
@@ -63,133 +61,92 @@ static int make_domain(struct cli *c, const char *name, struct cli_domain *dom)
 	return 0;
 }
 
-struct command {
-	char program[PATH_MAX], memory[24], maxmem[24], vcpus[24], restore[64];
-};
-
-static int start_vm(struct cli *c, const struct saved_domain *s,
-		    const struct vm_keys *keys, int stream, int channel,
-		    const struct save_place *place)
+int saved_domain_read(struct cli *c, const char *what, int fd, struct saved_domain *s)
 {
-	struct command cmd;
-	char *const argv[] = {
-		cmd.program,	     (char *)"--name",	(char *)(uintptr_t)s->dom.name,
-		(char *)"--memory",  cmd.memory,	(char *)"--maxmem",
-		cmd.maxmem,	     (char *)"--vcpus", cmd.vcpus,
-		(char *)"--restore", cmd.restore,	NULL
-	};
-	cleanup_close int conn = -1;
-	const char *what = "connection";
-	struct spawned program;
-	int err = hvclient_domain_connect(c->hv, s->dom.id, NULL, &conn);
-
-	vm_program_find(cmd.program, sizeof(cmd.program));
-	snprintf(cmd.memory, sizeof(cmd.memory), "%llu",
-		 (unsigned long long)keys->memory);
-	snprintf(cmd.maxmem, sizeof(cmd.maxmem), "%llu",
-		 (unsigned long long)keys->maxmem);
-	snprintf(cmd.vcpus, sizeof(cmd.vcpus), "%llu",
-		 (unsigned long long)keys->maxvcpus);
-	snprintf(cmd.restore, sizeof(cmd.restore), "%d:%d:%u:%u", stream, channel,
-		 place->chunks, place->sum);
-	if (!err)
-		err = spawn_program(argv, conn, s->dom.name, &program, &what);
-	if (!err)
-		err = domain_record(c, s->dom.id, &program);
-	return err ? cli_fail(c, "starting its VM: %s: %s", what, cli_strerror(err)) : 0;
-}
-
-/* Waits until the VM has read all of the stream. */
-static int wait_ready(struct cli *c, const char *what, int channel)
-{
-	char text[256];
-	int err = saved_recv(channel, text, sizeof(text), -1);
-
-	if (err)
-		return cli_fail(c, "%s: %s", what, strerror(-err));
-	if (!strcmp(text, "ready"))
-		return 0;
-	return cli_fail(c, "%s: %s", what,
-			strncmp(text, "error ", 6) ? "its VM does not start: see its log"
-						   : text + 6);
-}
-
-static int start_and_wait(struct cli *c, const char *what, int fd, struct saved_domain *s,
-			  const struct vm_keys *keys, const struct save_place *place)
-{
-	/* for the program: without close-on-exec */
-	cleanup_close int stream = fcntl(fd, F_DUPFD, 3), end = -1;
-	int pair[2], status;
-
-	if (stream < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
-		return cli_fail(c, "%s: %s", what, strerror(errno));
-	s->channel = pair[0];
-	end = fcntl(pair[1], F_DUPFD, 3);
-	close(pair[1]);
-	status = start_vm(c, s, keys, stream, end, place);
-	close(take_fd(end)); /* or its end would not be seen */
-	return status ? status : wait_ready(c, what, s->channel);
-}
-
-int saved_domain_make(struct cli *c, const char *what, int fd, struct saved_domain *s)
-{
-	struct save_place place = { 0 };
-	struct vm_keys keys = { 0 };
-	const char *name;
 	int status;
 
-	*s = (struct saved_domain){ .channel = -1 };
-	status = read_config(c, what, fd, s, &place);
-	if (!status && saved_config_check(s->config, &name, &keys))
+	*s = (struct saved_domain){ .stream = fd, .wakes = true };
+	status = read_config(c, what, fd, s);
+	if (!status && saved_config_take(s->config, &s->name, &s->keys))
 		status = bad_stream(c, what, "its configuration makes no sense");
+	if (status)
+		saved_domain_clear(s);
+	return status;
+}
+
+/* The stream without close-on-exec: tandem-vm is the only program that is started. */
+static int command_make(struct cli *c, struct saved_domain *s)
+{
+	if (!s->wakes)
+		return vm_command_make(c, &s->keys, s->name, &s->command);
+	if (fcntl(s->stream, F_SETFD, 0))
+		return cli_fail(c, "%s", strerror(errno));
+	snprintf(s->stream_text, sizeof(s->stream_text), "%d:%u:%u", s->stream,
+		 s->place.chunks, s->place.sum);
+	vm_command_restore(&s->keys, s->name, s->stream_text, &s->command);
+	return 0;
+}
+
+static int drop(struct cli *c, const struct cli_domain *dom)
+{
+	int err = domain_destroy(c, dom);
+
+	if (err && err != -ENOTCONN)
+		cli_warn(c, "%s: cannot take it back: %s", dom->name, cli_strerror(err));
+	return CLI_EXIT_FAILURE;
+}
+
+/* A machine that wakes up gets its devices when it is whole. */
+static int build(struct cli *c, void *arg, struct cli_domain *dom)
+{
+	struct saved_domain *s = arg;
+	int status = command_make(c, s);
+
 	if (!status)
 		status = saved_devices_check(c, s->config);
 	if (!status)
-		status = make_domain(c, name, &s->dom);
-	if (status) {
-		saved_domain_clear(s);
+		status = make_domain(c, s->name, dom);
+	if (status)
 		return status;
-	}
-	status = vm_xs_make(c, s->dom.id, name, keys.life.uuid);
+	status = vm_xs_make(c, dom->id, s->name, s->keys.life.uuid);
 	if (!status)
-		status = vm_keys_write(c, &keys, s->dom.id);
-	if (!status)
-		status = start_and_wait(c, what, fd, s, &keys, &place);
-	if (status)
-		saved_domain_drop(c, s);
-	return status;
+		status = vm_keys_write(c, &s->keys, dom->id);
+	if (!status && !s->wakes)
+		status = saved_devices_attach(c, dom, s->config);
+	return status ? drop(c, dom) : 0;
 }
 
-int saved_domain_go(struct cli *c, struct saved_domain *s)
+static int loaded(struct cli *c, void *arg, const struct cli_domain *dom)
 {
-	int status = saved_devices_attach(c, &s->dom, s->config), err;
+	struct saved_domain *s = arg;
+	int status = 0;
 
-	if (!status) {
-		err = saved_send(s->channel, "go");
-		status = err ? cli_fail(c, "%s: %s", s->dom.name, strerror(-err)) : 0;
-	}
-	if (status)
-		saved_domain_drop(c, s);
-	return status;
+	if (!s->wakes)
+		return 0;
+	s->wakes = false;
+	close(take_fd(s->stream));
+	if (s->ready)
+		status = s->ready(c);
+	return status ? status : saved_devices_attach(c, dom, s->config);
 }
 
-void saved_domain_drop(struct cli *c, struct saved_domain *s)
+int saved_domain_keep(struct cli *c, struct saved_domain *s, int (*ready)(struct cli *c))
 {
-	int err;
+	const struct vm_plan plan = { .name = s->name,
+				      .argv = s->command.argv,
+				      .keys = &s->keys,
+				      .paused = c->paused,
+				      .build = build,
+				      .loaded = loaded,
+				      .arg = s };
 
-	if (s->channel >= 0)
-		close(take_fd(s->channel)); /* its VM ends */
-	err = domain_destroy(c, &s->dom);
-	if (err && err != -ENOTCONN)
-		cli_warn(c, "%s: cannot take it back: %s", s->dom.name,
-			 cli_strerror(err));
-	saved_domain_clear(s);
+	s->ready = ready;
+	return vm_keep(c, &plan);
 }
 
 void saved_domain_clear(struct saved_domain *s)
 {
-	if (s->channel >= 0)
-		close(take_fd(s->channel));
+	vm_command_clear(&s->command);
 	json_decref(s->config);
 	s->config = NULL;
 }

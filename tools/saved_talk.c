@@ -12,10 +12,13 @@
 #include "hv/base/cleanup.h"
 #include "hv/base/fdpass.h"
 #include "hv/base/statedir.h"
+#include "tools/cmd_vm.h"
 #include "tools/saved.h"
 #include "tools/vm_save.h"
 
-int saved_recv(int channel, char *buf, size_t size, int timeout_ms)
+#define DECIDED_MS 10000
+
+static int channel_recv(int channel, char *buf, size_t size, int timeout_ms)
 {
 	struct pollfd p = { .fd = channel, .events = POLLIN };
 	ssize_t n;
@@ -31,9 +34,13 @@ int saved_recv(int channel, char *buf, size_t size, int timeout_ms)
 	return n < 0 ? -errno : 0;
 }
 
-int saved_send(int channel, const char *text)
+int saved_decide(int channel, const char *fate)
 {
-	return send(channel, text, strlen(text), MSG_NOSIGNAL) < 0 ? -errno : 0;
+	char none[8];
+
+	if (send(channel, fate, strlen(fate), MSG_NOSIGNAL) < 0)
+		return -errno;
+	return channel_recv(channel, none, sizeof(none), DECIDED_MS);
 }
 
 /* Hands the channel's other end and the stream to the VM's process. */
@@ -105,7 +112,7 @@ static int follow(struct cli *c, const struct cli_domain *dom, int channel, char
 	int err, status;
 
 	for (;;) {
-		err = saved_recv(channel, text, sizeof(text), -1);
+		err = channel_recv(channel, text, sizeof(text), -1);
 		if (!err && !strcmp(text, "suspend")) {
 			err = request(c, dom->id, "suspend");
 			if (!err)
@@ -129,11 +136,31 @@ static int follow(struct cli *c, const struct cli_domain *dom, int channel, char
 	return status;
 }
 
+/* Only a guest that runs can suspend itself. */
+static int check_runs(struct cli *c, const struct cli_domain *dom)
+{
+	cleanup_close int fd = vm_connect(dom->id);
+	struct vm_look l;
+	int err = fd < 0 ? fd : vm_look(fd, &l);
+
+	if (err)
+		return cli_fail(c, "%s: its tandem-vm does not answer: %s", dom->name,
+				strerror(-err));
+	if (l.stopped)
+		return cli_fail(c, "%s has stopped", dom->name);
+	if (l.paused)
+		return cli_fail(c, "%s is paused: tandem unpause, then again", dom->name);
+	return 0;
+}
+
 int saved_write(struct cli *c, const struct cli_domain *dom, const char *mode,
 		json_t *config, int fd, int *channel, char *report, size_t size)
 {
-	int err = open_channel(dom, fd, channel), status;
+	int err, status = check_runs(c, dom);
 
+	if (status)
+		return status;
+	err = open_channel(dom, fd, channel);
 	if (err == -ENOENT || err == -ECONNREFUSED)
 		return cli_fail(c, "%s does not run", dom->name);
 	if (err)

@@ -38,15 +38,18 @@ static void on_message(void *arg, uint32_t events)
 
 int keeper_fail_by_message(struct keeper *k, int err)
 {
-	char buf[1024], *text = buf;
-	ssize_t n = read(k->messages[0], buf, sizeof(buf) - 1);
+	char buf[1024], *text;
+	ssize_t n = err == -EPIPE ? read(k->messages[0], buf, sizeof(buf) - 1) : 0;
 
 	if (n <= 0)
 		return cli_fail(k->c, "%s: its tandem-vm: %s", k->plan->name,
 				err == -EPIPE ? "has ended" : strerror(-err));
-	buf[n] = '\0';
 	bounded_log_write(&k->log, buf, (size_t)n);
-	buf[strcspn(buf, "\n")] = '\0';
+	while (n > 0 && buf[n - 1] == '\n')
+		n--;
+	buf[n] = '\0';
+	text = strrchr(buf, '\n'); /* there may be warnings before it */
+	text = text ? text + 1 : buf;
 	if (!strncmp(text, "tandem-vm: ", 11))
 		text += 11;
 	return cli_fail(k->c, "%s", text);
@@ -58,15 +61,15 @@ static enum vm_action action_for(const struct keeper *k, int reason)
 {
 	switch (reason) {
 	case SHUTDOWN_poweroff:
-		return life_action(k->plan->life, VM_POWEROFF);
+		return life_action(&k->plan->keys->life, VM_POWEROFF);
 	case SHUTDOWN_reboot:
-		return life_action(k->plan->life, VM_REBOOT);
+		return life_action(&k->plan->keys->life, VM_REBOOT);
 	case SHUTDOWN_suspend: /* whoever asked for it goes on from here */
 		return VM_PRESERVE;
 	case SHUTDOWN_watchdog:
-		return life_action(k->plan->life, VM_WATCHDOG);
+		return life_action(&k->plan->keys->life, VM_WATCHDOG);
 	default:
-		return life_action(k->plan->life, VM_CRASH);
+		return life_action(&k->plan->keys->life, VM_CRASH);
 	}
 }
 

@@ -10,16 +10,18 @@
 #define TANDEM_TOOLS_VM_KEEPER_H
 
 #include "tools/cli.h"
-#include "tools/create_life.h"
+#include "tools/create_vm.h"
 
 struct vm_plan {
 	const char *name;
-	char *const *argv; /* tandem-vm's command line, ends with NULL */
-	const struct vm_life *life;
+	char *const *argv; /* tandem-vm's command line, ends with NULL; after build() */
+	const struct vm_keys *keys;
 	bool paused; /* at first */
 	/* Makes the domain, its keys and devices. 0, or 2 after it has said why and has
 	 * taken all back. */
 	int (*build)(struct cli *c, void *arg, struct cli_domain *dom);
+	/* NULL, or: the guest is loaded, and about to run. 0, or 2 after the reason. */
+	int (*loaded)(struct cli *c, void *arg, const struct cli_domain *dom);
 	void *arg;
 };
 

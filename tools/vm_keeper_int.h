@@ -37,7 +37,7 @@ void keeper_dump(struct keeper *k);
 
 /* For keeper_start(): the guest has stopped or its process has ended. */
 void keeper_on_control(void *arg, uint32_t events);
-/* It has not come up: its own line says why. 2 */
+/* It has not come up: its own last line says why. 2 */
 int keeper_fail_by_message(struct keeper *k, int err);
 
 #endif

@@ -2,6 +2,7 @@
 /* A VM's keeper: how a VM begins and ends. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -14,6 +15,7 @@
 #include "hv/proc/hvclient.h"
 #include "tools/cmd_domain.h"
 #include "tools/cmd_vm.h"
+#include "tools/vm_config.h"
 #include "tools/vm_keeper_int.h"
 #include "tools/vm_xs.h"
 
@@ -73,6 +75,8 @@ static int process_start(struct keeper *k)
 	k->control = vmctl_connect(k->dom.id, "", SOCK_SEQPACKET);
 	if (k->control < 0)
 		return fail_step(k, "its control socket", k->control);
+	if (vm_config_note(k->c, k->dom.id, k->plan->keys))
+		return CLI_EXIT_FAILURE;
 	err = vm_console_start(k->console, k->dom.id, &console);
 	if (err)
 		return fail_step(k, "its console", err);
@@ -82,16 +86,33 @@ static int process_start(struct keeper *k)
 	return spawn_vm(k, conn, listener, console);
 }
 
-/* It answers when its guest is loaded; then it may run, and we hear of its end. */
+/* It answers when its guest is loaded, which may take as long as a stream does. */
+static int wait_loaded(struct keeper *k, struct vmctl_reply *reply)
+{
+	struct pollfd p[] = { { .fd = k->control, .events = POLLIN },
+			      { .fd = k->signals, .events = POLLIN } };
+	struct vmctl_call call = { .op = VMCTL_RINGS };
+	int err = vmctl_send(k->control, &call, NULL, 0);
+
+	if (err)
+		return err;
+	if (poll(p, 2, -1) < 0)
+		return -errno;
+	return p[0].revents ? vmctl_receive(k->control, reply, 0) : -EINTR;
+}
+
+/* Then it may run, and we hear of its end. */
 static int vm_run(struct keeper *k, bool paused)
 {
-	struct vmctl_call call = { .op = VMCTL_RINGS };
+	struct vmctl_call call;
 	struct vmctl_reply reply;
-	int status, err = vmctl_call(k->control, &call, &reply, -1);
+	int status, err = wait_loaded(k, &reply);
 
 	if (err)
 		return keeper_fail_by_message(k, err);
 	status = vm_xs_rings(k->c, k->dom.id, &reply);
+	if (!status && k->plan->loaded)
+		status = k->plan->loaded(k->c, k->plan->arg, &k->dom);
 	if (status)
 		return status;
 	if (!paused) {
@@ -153,6 +174,7 @@ int keeper_stop(struct keeper *k)
 		close(k->control);
 	k->control = -1;
 	vmctl_unlink(k->dom.id, "");
+	vm_config_forget(k->dom.id);
 	vm_console_stop(k->console);
 	k->running = false;
 	err = domain_destroy(k->c, &k->dom);

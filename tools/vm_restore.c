@@ -4,8 +4,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/socket.h>
+#include <unistd.h>
 
 #include "hv/base/log.h"
 #include "hv/kvm/save.h"
@@ -13,43 +12,24 @@
 
 int vm_restore_parse(const char *text, struct vm_restore *r)
 {
-	unsigned stream, channel;
+	unsigned stream;
 	int end = 0;
 
-	if (sscanf(text, "%u:%u:%" SCNu32 ":%" SCNu32 "%n", &stream, &channel,
-		   &r->place.chunks, &r->place.sum, &end) != 4 ||
-	    text[end] || stream > INT_MAX || channel > INT_MAX)
+	if (sscanf(text, "%u:%" SCNu32 ":%" SCNu32 "%n", &stream, &r->place.chunks,
+		   &r->place.sum, &end) != 3 ||
+	    text[end] || stream > INT_MAX)
 		return -EINVAL;
 	r->stream = (int)stream;
-	r->channel = (int)channel;
 	return 0;
-}
-
-static int wait_go(const struct vm_restore *r)
-{
-	char word[8] = { 0 };
-	ssize_t n;
-
-	do
-		n = recv(r->channel, word, sizeof(word) - 1, 0);
-	while (n < 0 && errno == EINTR);
-	return n > 0 && !strcmp(word, "go") ? 0 : -ECANCELED;
 }
 
 int vm_restore(struct vm *vm, const struct vm_restore *r)
 {
 	const char *why = "";
-	char text[200] = "ready";
 	int err = vm_load(vm, r->stream, &r->place, &why);
 
+	close(r->stream); /* or whoever wrote it would not see that it is taken */
 	if (err)
-		snprintf(text, sizeof(text), "error %s", why);
-	/* cannot fail in a way that matters: then nobody says "go" */
-	(void)!send(r->channel, text, strlen(text), MSG_NOSIGNAL);
-	if (!err)
-		err = wait_go(r);
-	if (err)
-		log_err("%s: cannot be restored: %s", vm->name,
-			err == -ECANCELED ? "it was given up" : why);
+		log_err("%s: cannot be restored: %s", vm->name, why);
 	return err;
 }

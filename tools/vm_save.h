@@ -11,8 +11,7 @@
  * had been, or as in a new domain; it stands, until its domain is destroyed
  *   <- "error TEXT"                        instead of any of the above; the guest goes on
  *
- * The end of the channel before that means "resume". A machine that is restored has one,
- * too: <- "ready" or "error TEXT", -> "go".
+ * The end of the channel before that means "resume".
  */
 #ifndef TANDEM_TOOLS_VM_SAVE_H
 #define TANDEM_TOOLS_VM_SAVE_H
@@ -39,13 +38,12 @@ bool vm_saver_stopped(struct vm_saver *s);
 void vm_saver_close(struct vm_saver *s);
 
 struct vm_restore {
-	int stream, channel;
+	int stream; /* closed when all of it is read */
 	struct save_place place;
 };
-/* "STREAM:CHANNEL:CHUNKS:SUM", as the toolstack passes it. -EINVAL */
+/* "STREAM:CHUNKS:SUM", as the toolstack passes it. -EINVAL */
 int vm_restore_parse(const char *text, struct vm_restore *r);
-/* The machine gets its state; then waits until it may go. Errors are told on the channel
- * and logged. */
+/* The machine gets its state. Errors are said. */
 int vm_restore(struct vm *vm, const struct vm_restore *r);
 
 #endif

@@ -97,9 +97,16 @@ void guest_fail(const char *what, int line, int64_t got)
 	guest_end(SHUTDOWN_crash);
 }
 
+static bool registered;
+
+void shared_info_again(void)
+{
+	registered = false;
+	(void)shared_info();
+}
+
 struct shared_info *shared_info(void)
 {
-	static bool registered;
 	struct xen_add_to_physmap a = { .domid = DOMID_SELF,
 					.space = XENMAPSPACE_shared_info,
 					.gpfn = gfn_of(info_page) };

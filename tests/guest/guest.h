@@ -49,6 +49,8 @@ struct regs cpuid(uint32_t leaf);
 
 /* The shared info page, registered on first use. */
 struct shared_info *shared_info(void);
+/* Once more, in a new domain. */
+void shared_info_again(void);
 /* Page-aligned memory that a guest may do with what it likes. */
 #define SCRATCH_PAGES 8
 extern uint8_t scratch[SCRATCH_PAGES][XEN_PAGE_SIZE];

@@ -14,6 +14,38 @@ static void flood(void)
 	}
 }
 
+/* Somebody has asked for it. 0: in a new domain, in which Xen's objects are new. */
+static void suspend(void)
+{
+	uint32_t reason = SHUTDOWN_suspend;
+
+	if (hypercall_op(__HYPERVISOR_sched_op, SCHEDOP_shutdown, &reason)) {
+		console_say("STILL\n");
+		return;
+	}
+	shared_info_again();
+	console_open();
+	console_say("WOKE\n");
+}
+
+/* 4 MiB given away, or taken back: says how many pages. */
+static void balloon(uint64_t call)
+{
+	static uint64_t gfn[1024];
+	struct xen_memory_reservation r = { .extent_start = (uint64_t)gfn,
+					    .nr_extents = 1024,
+					    .domid = DOMID_SELF };
+	char text[8] = "0000\n";
+	int64_t n;
+
+	for (uint64_t i = 0; i < 1024; i++)
+		gfn[i] = 0x800 + i;
+	n = hypercall_op(__HYPERVISOR_memory_op, call, &r);
+	for (int at = 3; at >= 0; at--, n /= 10)
+		text[at] = (char)('0' + n % 10);
+	console_say(text);
+}
+
 static void do_it(char c)
 {
 	struct sched_watchdog w = { .id = 0, .timeout = 1 };
@@ -27,6 +59,15 @@ static void do_it(char c)
 		guest_end(SHUTDOWN_crash);
 	case 'w':
 		CHECK(hypercall_op(__HYPERVISOR_sched_op, SCHEDOP_watchdog, &w) > 0);
+		break;
+	case 'b':
+		balloon(XENMEM_decrease_reservation);
+		break;
+	case 'B':
+		balloon(XENMEM_populate_physmap);
+		break;
+	case 's':
+		suspend();
 		break;
 	case 'f':
 		flood();
