@@ -70,9 +70,10 @@ static int report(struct cli *c, const struct cli_domain *dom, const char *json)
 /* The guest stands, and all is in the file. */
 static int save_end(struct cli *c, const struct cli_domain *dom, int channel)
 {
-	int err = saved_decide(channel, c->checkpoint ? "resume" : "stay");
+	const char *fate = c->paused ? "pause" : c->checkpoint ? "resume" : "stay";
+	int err = saved_decide(channel, fate);
 
-	if (!err && !c->checkpoint)
+	if (!err && !c->checkpoint && !c->paused)
 		err = domain_destroy(c, dom);
 	return err ? cli_fail(c, "%s: %s", dom->name, cli_strerror(err)) : 0;
 }
@@ -137,6 +138,7 @@ static int run_restore(struct cli *c)
 
 static const struct argp_option save_options[] = {
 	{ "checkpoint", CLI_CHECKPOINT, NULL, 0, "let the guest go on", 0 },
+	{ "paused", CLI_PAUSED, NULL, 0, "leave it paused", 0 },
 	{ "json", CLI_JSON, NULL, 0, "print what it took as JSON", 0 },
 	{ 0 },
 };

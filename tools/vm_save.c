@@ -22,7 +22,7 @@
 #define ASK_S 10 /* for the first packet of a channel */
 
 /* What becomes of a machine that was saved, or was not. */
-enum vm_fate { FATE_RUNS, FATE_RESUMES, FATE_WAKES, FATE_STAYS };
+enum vm_fate { FATE_RUNS, FATE_RESUMES, FATE_PAUSES, FATE_WAKES, FATE_STAYS };
 
 struct vm_saver {
 	struct vm *vm;
@@ -142,6 +142,8 @@ static void decide(struct vm_saver *s, const struct save_job *job)
 	s->fate = FATE_RESUMES;
 	if (!strcmp(s->packet, "again"))
 		s->fate = FATE_WAKES;
+	else if (!strcmp(s->packet, "pause"))
+		s->fate = FATE_PAUSES;
 	else if (!strcmp(s->packet, "stay"))
 		s->fate = FATE_STAYS;
 }
@@ -207,7 +209,6 @@ static void job_end(struct vm_saver *s)
 {
 	/* cannot fail: it was started, and is joined once */
 	(void)pthread_join(s->thread, NULL);
-	close(s->channel);
 	close(s->stream);
 	free(s->packet);
 	s->packet = NULL;
@@ -224,18 +225,20 @@ static void on_done(void *arg, uint32_t events)
 	job_end(s);
 	switch (s->fate) {
 	case FATE_STAYS:
-		return;
+		break;
 	case FATE_RUNS: /* unless it has ended meanwhile */
 		if (vm_stop_reason(s->vm) >= 0)
 			event_set(s->vm->stop_fd); /* looked at once more */
-		return;
+		break;
+	case FATE_PAUSES:
+		vm_pause(s->vm); /* none of its vcpus is there */
+		__attribute__((fallthrough));
 	case FATE_RESUMES:
 	case FATE_WAKES:
-		if (!go_on(s, s->fate == FATE_RESUMES))
-			return;
-		break;
+		if (go_on(s, s->fate != FATE_WAKES))
+			evloop_stop(s->loop, 0);
 	}
-	evloop_stop(s->loop, 0);
+	close(s->channel); /* so it is done */
 }
 
 static void job_start(struct vm_saver *s, int channel, int stream)
@@ -350,6 +353,7 @@ void vm_saver_close(struct vm_saver *s)
 		(void)shutdown(s->channel, SHUT_RDWR);
 		(void)shutdown(s->stream, SHUT_RDWR);
 		job_end(s);
+		close(s->channel);
 	}
 	if (s->sock_src)
 		evloop_del(s->sock_src);

@@ -7,11 +7,13 @@
  * meanwhile
  *   <- "suspend"                           now the guest is to be told (control/shutdown)
  *   <- "saved JSON"                        all is written, the guest stands
- *   -> "resume", "again", "stay"           what becomes of it: it goes on, as if nothing
- * had been, or as in a new domain; it stands, until its domain is destroyed
+ *   -> "resume", "pause", "again", "stay"  what becomes of it: it goes on, as if nothing
+ * had been, at once or when it is unpaused; or as in a new domain; it stands, until its
+ * domain is destroyed
  *   <- "error TEXT"                        instead of any of the above; the guest goes on
  *
- * The end of the channel before that means "resume".
+ * Its end of the channel is closed when that is done; the other's end before means
+ * "resume".
  */
 #ifndef TANDEM_TOOLS_VM_SAVE_H
 #define TANDEM_TOOLS_VM_SAVE_H

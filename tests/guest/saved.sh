@@ -167,6 +167,11 @@ goes_on() {
 	create
 	suspends tandem save -c g "$work/g.saved"
 	said "checkpoint" $'UP\nSTILL'
+	suspends tandem save -p g "$work/g.saved"
+	is "left paused" --p--- "$(field state)"
+	said "paused, it says nothing" $'UP\nSTILL'
+	ok tandem unpause g
+	said "unpaused" $'UP\nSTILL\nSTILL'
 	# who wanted it has gone before the guest answers
 	"$TANDEM" save g "$work/never" 2>"$work/err" &
 	wait_for 10 asked || fail "nobody asks"
@@ -174,7 +179,7 @@ goes_on() {
 	wait $! 2>/dev/null
 	sleep 0.5
 	types s
-	said "nobody wants it any more" $'UP\nSTILL\nSTILL'
+	said "nobody wants it any more" $'UP\nSTILL\nSTILL\nSTILL'
 	rm -f "$work"/never*
 	ok tandem destroy g
 	restore -p
