@@ -11,6 +11,7 @@
 #include "ringproto/xenbus.h"
 #include "tools/cmd_dev.h"
 #include "tools/saved.h"
+#include "tools/vif_xs.h"
 
 #define DEVICES_MAX 256u
 #define CLOSED	    "6" /* XenbusStateClosed */
@@ -104,6 +105,7 @@ int saved_devices_make(struct cli *c, const struct cli_domain *dom, json_t *list
 struct saved_device {
 	struct dev_xs d;
 	json_t *front, *back;
+	struct vif_xs_owner owner; /* who has its address, if that is taken */
 };
 
 /* Those keys alone that this program would have written. */
@@ -118,10 +120,26 @@ static void keys_write(int *err, const struct saved_device *s, xenstore_tx_t tx,
 	}
 }
 
+/* Somebody may have got it meanwhile. */
+static int check_mac(struct saved_device *s, xenstore_tx_t tx)
+{
+	const char *text = json_string_value(json_object_get(s->back, "mac"));
+	uint8_t mac[6];
+
+	if (strcmp(s->d.type, "vif"))
+		return 0;
+	if (!text || vif_mac_parse(text, mac))
+		return -EBADMSG;
+	return vif_xs_mac_free(s->d.plat, tx, mac, &s->owner);
+}
+
 static int create(xenstore_tx_t tx, void *arg)
 {
-	const struct saved_device *s = arg;
-	int err = dev_xs_create(&s->d, tx);
+	struct saved_device *s = arg;
+	int err = check_mac(s, tx);
+
+	if (!err)
+		err = dev_xs_create(&s->d, tx);
 
 	keys_write(&err, s, tx, s->d.fe_path, s->front, front_keys, NR_FRONT);
 	keys_write(&err, s, tx, s->d.be_path, s->back, back_keys, NR_BACK);
@@ -154,9 +172,14 @@ static int device_attach(struct cli *c, const struct cli_domain *dom, json_t *o)
 	dev_xs_init(&s.d, c->plat, vbd ? "vbd" : "vif", dom->id, be.id, (uint32_t)devid);
 	snprintf(name, sizeof(name), "%s %lld", type, (long long)devid);
 	err = dev_xs_transaction(c->plat, create, &s);
+	if (err == -EADDRINUSE)
+		return cli_fail(c, "%s: vif %u of domain %u has its address", name,
+				s.owner.devid, s.owner.frontend);
 	if (err)
-		return cli_fail(c, "%s: %s", name,
-				err == -EEXIST ? "is there twice" : cli_strerror(err));
+		return cli_fail(c, "device %s: %s", name,
+				err == -EEXIST	  ? "is there twice"
+				: err == -EBADMSG ? "its address makes no sense"
+						  : cli_strerror(err));
 	return cli_dev_settle(c, &s.d,
 			      &(struct cli_dev_words){
 				      name, vbd ? "tandem-blkback" : "tandem-netback",

@@ -100,6 +100,16 @@ int vif_xs_find_mac(struct plat *p, domid_t frontend, const uint8_t mac[6],
 	return 0;
 }
 
+int vif_xs_mac_free(struct plat *p, xenstore_tx_t tx, const uint8_t mac[6],
+		    struct vif_xs_owner *owner)
+{
+	struct mac_scan m = { .plat = p, .tx = tx, .mac = mac, .only = -1 };
+	int err = scan_macs(&m);
+
+	*owner = m.found;
+	return err;
+}
+
 /* ------------------------------------------------------------------ creation */
 
 struct creation {
@@ -124,9 +134,6 @@ static int choose_devid(struct creation *c, xenstore_tx_t tx)
 
 static int choose_mac(struct creation *c, xenstore_tx_t tx)
 {
-	struct mac_scan m = {
-		.plat = c->d->plat, .tx = tx, .mac = c->spec->mac, .only = -1
-	};
 	uint8_t *mac = c->spec->mac;
 	int err;
 
@@ -137,9 +144,8 @@ static int choose_mac(struct creation *c, xenstore_tx_t tx)
 				return -EIO;
 			mac[3] &= 0x7f; /* as Xen's tools do */
 		}
-		err = scan_macs(&m);
+		err = vif_xs_mac_free(c->d->plat, tx, mac, c->owner);
 	} while (err == -EADDRINUSE && c->any_mac);
-	*c->owner = m.found;
 	return err;
 }
 

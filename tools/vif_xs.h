@@ -25,6 +25,10 @@ int vif_xs_create(struct dev_xs *d, struct plat *p, domid_t frontend, domid_t ba
 int vif_xs_find_mac(struct plat *p, domid_t frontend, const uint8_t mac[6],
 		    uint32_t *devid);
 
+/* Has no vif that address? -EADDRINUSE: *owner has it. */
+int vif_xs_mac_free(struct plat *p, xenstore_tx_t tx, const uint8_t mac[6],
+		    struct vif_xs_owner *owner);
+
 /* Rewrites the backend's rate; usec 0: takes the limit away. -ENOENT: no backend. */
 int vif_xs_set_rate(const struct dev_xs *d, const struct vif_rate *rate);
 
