@@ -45,15 +45,6 @@ static void guest_clear(struct guest *g)
 	vm_command_clear(&g->command);
 }
 
-static bool name_ok(const char *s)
-{
-	size_t len = strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-			       "0123456789_.-");
-
-	return len > 0 && len < HVCALL_NAME_MAX && !s[len] &&
-	       strspn(s, "0123456789") < len;
-}
-
 static int bad_name(struct cli *c, const char *name)
 {
 	return cli_fail(
@@ -83,7 +74,7 @@ static int read_config(struct cli *c, struct xlcfg *cfg)
 
 	if (strchr(arg, '/') || (len > 4 && !strcmp(arg + len - 4, ".cfg"))) {
 		err = xlcfg_parse_file(cfg, arg, &why);
-	} else if (!name_ok(arg)) {
+	} else if (!domain_name_ok(arg)) {
 		return bad_name(c, arg);
 	} else {
 		snprintf(line, sizeof(line), "name='%s'", arg);
@@ -101,7 +92,7 @@ static int read_config(struct cli *c, struct xlcfg *cfg)
 
 static int take_name(struct cli *c, struct guest *g, const struct xlcfg_value *v)
 {
-	if (v->is_list || !name_ok(v->items[0]))
+	if (v->is_list || !domain_name_ok(v->items[0]))
 		return bad_name(c, v->is_list ? "[list]" : v->items[0]);
 	g->name = v->items[0];
 	return 0;

@@ -20,6 +20,15 @@
 
 #define DEVICES_MAX 1024
 
+bool domain_name_ok(const char *s)
+{
+	size_t len = strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+			       "0123456789_.-");
+
+	return len > 0 && len < HVCALL_NAME_MAX && !s[len] &&
+	       strspn(s, "0123456789") < len;
+}
+
 /* ------------------------------------------- the program that is the domain */
 
 int domain_record(struct cli *c, domid_t domid, const struct spawned *s)

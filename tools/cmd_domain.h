@@ -10,6 +10,8 @@
 #define DOMAIN_RECORDS "/tandem"
 #define DOMAIN_RECORD  DOMAIN_RECORDS "/%u"
 
+/* 1 to 63 letters, digits, _ . -; not digits alone, which would be an id. */
+bool domain_name_ok(const char *s);
 int domain_record(struct cli *c, domid_t domid, const struct spawned *s);
 /* 0, or -ENOENT: none was started with the domain. */
 int domain_program(struct cli *c, domid_t domid, struct spawned *s);

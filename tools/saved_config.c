@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "hv/base/cleanup.h"
+#include "tools/cmd_domain.h"
 #include "tools/saved.h"
 #include "tools/vm_config.h"
 #include "tools/vm_xs.h"
@@ -87,14 +88,6 @@ json_t *saved_config_make(struct cli *c, const struct cli_domain *dom)
 	return NULL;
 }
 
-static bool name_ok(const char *s)
-{
-	size_t len = strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-			       "0123456789_.-");
-
-	return len && !s[len] && len < HVCALL_NAME_MAX;
-}
-
 int saved_config_take(json_t *config, const char **name, struct vm_keys *keys)
 {
 	json_int_t target = 0, limit = 0, maxmem = 0, vcpus = 0, maxvcpus = 0;
@@ -105,7 +98,7 @@ int saved_config_take(json_t *config, const char **name, struct vm_keys *keys)
 			name, "uuid", &uuid, "target", &target, "limit", &limit, "maxmem",
 			&maxmem, "vcpus", &vcpus, "maxvcpus", &maxvcpus, "devices",
 			&devices, "boot", &boot) ||
-	    !json_is_array(devices) || !uuid_ok(uuid) || !name_ok(*name))
+	    !json_is_array(devices) || !uuid_ok(uuid) || !domain_name_ok(*name))
 		return -EBADMSG;
 	if (target < 2 * KIB_PER_MIB || target > limit || limit > maxmem ||
 	    maxmem > (json_int_t)MEMORY_MAX * KIB_PER_MIB || maxmem % KIB_PER_MIB ||
