@@ -266,4 +266,5 @@ void vm_command_restore(const struct vm_keys *k, const char *name, const char *s
 void vm_command_clear(struct vm_command *cmd)
 {
 	free(cmd->cmdline);
+	cmd->cmdline = NULL;
 }

@@ -77,6 +77,7 @@ int saved_domain_read(struct cli *c, const char *what, int fd, struct saved_doma
 /* The stream without close-on-exec: tandem-vm is the only program that is started. */
 static int command_make(struct cli *c, struct saved_domain *s)
 {
+	vm_command_clear(&s->command); /* of the life before */
 	if (!s->wakes)
 		return vm_command_make(c, &s->keys, s->name, &s->command);
 	if (fcntl(s->stream, F_SETFD, 0))

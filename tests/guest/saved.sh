@@ -94,6 +94,18 @@ ends_as_said() {
 	becomes "on_crash" '---sc-'
 	bad 'has stopped' tandem save g "$work/never"
 	ok tandem destroy g
+	# a kernel's name that is good in one directory alone
+	cp "$GUEST" "$work/kernel"
+	pushd "$work" >/dev/null || exit
+	fresh
+	create "kernel='kernel'" "on_reboot='restart'"
+	popd >/dev/null || exit
+	said "from there" UP
+	save
+	restore
+	types r
+	said "and from here" $'UP\nWOKE\nUP'
+	ok tandem destroy g
 	create "on_reboot='destroy'" "on_crash='coredump-destroy'"
 	save
 	restore
@@ -197,7 +209,7 @@ forged() {
 		bad 'device|no domain' tandem restore "$work/forged"
 	done
 	# another machine than the one behind it
-	for filter in '.maxvcpus = 2' '.maxmem = 32768'; do
+	for filter in '.maxvcpus = 2' '.maxmem = 32768' '.maxvcpus = 2 | .boot.hugepages = true'; do
 		forge "$filter"
 		bad 'not those that its configuration says' tandem restore "$work/forged"
 	done
