@@ -85,6 +85,8 @@ ends_as_said() {
 	create "on_crash='preserve'" "on_poweroff='restart'" "on_reboot='destroy'"
 	save
 	restore
+	woke() { log | grep -q WOKE; }
+	wait_for 20 woke || fail "it has not woken up: $(log)"
 	fresh
 	types o
 	said "on_poweroff" UP
