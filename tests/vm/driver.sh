@@ -9,16 +9,16 @@ needs xenstore-watch
 PATH=$(dirname "$TANDEM_VM"):$PATH # tandem starts tandem-vm
 
 # console NAME: its transcript so far
-console() { echo "$TANDEM_DIR/log/$1.log"; }
+console() { echo "$TANDEM_DIR/log/$1.console"; }
 # said NAME PATTERN: a line of its console matches
 said() { guest_said "$(console "$1")" "$2"; }
-# ended NAME: its process has
-ended() { tandem list | grep -qE "^$1 .* -\$"; }
+# ended NAME: its domain has
+ended() { ! tandem domid "$1" 2>/dev/null; }
 # The transcripts stay, however the test ends.
 transcripts() {
 	local f
-	for f in "$TANDEM_DIR"/log/*.log; do
-		[ ! -e "$f" ] || cp "$f" "$VM_LOGS/console-$(basename "$f" .log)"
+	for f in "$TANDEM_DIR"/log/*; do
+		[ ! -e "$f" ] || cp "$f" "$VM_LOGS"
 	done
 }
 trap 'transcripts; cleanup' EXIT

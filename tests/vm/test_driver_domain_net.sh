@@ -58,7 +58,6 @@ wait_for 20 sent || fail "the bytes cannot be sent"
 must "the guest ends" wait_for 60 ended guest0
 is "the guest's status" 0 "$(guest_status "$(console guest0)")"
 matches "what it received" "${sum%% *}" "$(grep -a SUM= "$(console guest0)")"
-ok tandem destroy guest0
 
 # the driver domain ends: so does what it served
 ok tandem network-detach proc0 0
