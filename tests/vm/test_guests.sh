@@ -31,11 +31,12 @@ done
 policy=/sys/kernel/mm/transparent_hugepage/shmem_enabled
 [ "$VM_NESTED" = 0 ] || echo advise >$policy
 if grep -qE '\[(always|within_size|advise|force)\]' $policy; then
-	"$TANDEM_VM" --hugepages --memory 64 --kernel "$VM_BUILD/tests/guest/guest_console" \
-		--cmdline v < <(sleep 3 && echo "a line") >"$work/out" 2>"$work/err" &
+	{ sleep 5 && echo "a line"; } |
+		"$TANDEM_VM" --hugepages --memory 64 --kernel "$VM_BUILD/tests/guest/guest_console" \
+			--cmdline v >"$work/out" 2>"$work/err" &
 	pid=$!
 	huge() { grep -A25 tandem-ram "/proc/$pid/smaps" | grep -qE 'ShmemPmdMapped: *[1-9]'; }
-	wait_for 2 huge || fail "no huge pages: $(cat "$work/err") $(grep -A25 tandem-ram "/proc/$pid/smaps")"
+	wait_for 3 huge || fail "no huge pages: $(cat "$work/err") $(grep -A25 tandem-ram "/proc/$pid/smaps")"
 	wait $pid || fail "with huge pages: status $?"
 else
 	echo "no huge pages for shared memory here: $policy"
