@@ -50,3 +50,14 @@ guest_status() { tr -d '\r' <"$1" | sed -n 's/.*GUEST-RC=//p' | tail -n 1; }
 
 # guest_root FILE: a copy of the root file system that may be written to
 guest_root() { cp --sparse=always "$VM_IMAGES/root.ext4" "$1"; }
+
+# vm_peer NAME TAP [ADDRESS]: a switch sw0 of drv0's netback, and on it a process domain whose
+# other end is that tap; in a network namespace of the test's own
+vm_peer() {
+	netback_start drv0 --workers 1 --switch sw0
+	ok tandem create "$1"
+	wait_for 20 tandem network-attach "$1" "bridge=sw0,backend=drv0" || fail "no netback"
+	ok "$TANDEM_NETFRONT" --domain "$1" --tap "$2" --daemonize
+	[ -z "${3-}" ] || ip addr add "$3/24" dev "$2"
+	ip link set "$2" up
+}
