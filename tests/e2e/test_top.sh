@@ -45,17 +45,17 @@ idle() {
 
 load() {
 	local reads
-	background "$EXAMPLES/bench" front/xvda 32 4
+	background "$EXAMPLES/bench" front/xvda 32 8
 	bench=$bg
 	sleep 0.5
-	top 1 2
+	top 1 1
 	reads=$(row front RD/s)
 	above "reads" 1000 "$reads"
 	is "writes" "0 0" "$(row front WR/s 'WR(k/s)')"
 	above "bytes" "$((${reads%.*} * 3))" "$(row front 'RD(k/s)')"
-	above "CPU of the frontend" 10 "$(row front 'CPU(%)')"
-	above "CPU of the backend" 10 "$(row drv0 'CPU(%)')"
-	wait "$bench"
+	above "CPU of the frontend" 1 "$(row front 'CPU(%)')"
+	above "CPU of the backend" 1 "$(row drv0 'CPU(%)')"
+	end_pid "$bench"
 	kill -STOP "$blkback_pid"
 	top 0.2 1 # bounded: it does not answer
 	is "no answer" "1 -" "$(row front VBDS RD/s)"
