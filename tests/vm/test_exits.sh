@@ -26,6 +26,8 @@ ok "$TANDEM_NETFRONT" --domain peer --tap tnd0 --daemonize
 ip addr add 10.0.0.2/24 dev tnd0
 ip link set tnd0 up
 
+# In bursts: the emulated machine sometimes stops for ever where a guest is interrupted
+# without a pause (STATUS.md).
 guest_archive 6.12 "$work/guest.cpio" <<-'EOF'
 	#!/bin/sh
 	i=0
@@ -38,7 +40,8 @@ guest_archive 6.12 "$work/guest.cpio" <<-'EOF'
 	for depth in 1 32; do
 		echo "DISK-$depth"
 		fio --name=read --filename=/dev/xvdb --rw=randread --bs=4k --iodepth=$depth \
-			--ioengine=libaio --direct=1 --time_based --runtime=25 --minimal >/dev/null || exit 3
+			--ioengine=libaio --direct=1 --thinktime=100ms --thinktime_blocks=$((depth * 8)) \
+			--time_based --runtime=25 --minimal >/dev/null || exit 3
 	done
 	iperf3 -s -D || exit 4
 	echo NET-UP
@@ -92,8 +95,9 @@ measure() {
 		for (i = 3; i <= NF; i++) printf " %s", $i
 		printf "\n" }' "$work/measured"
 	checks=$((checks + 1))
-	awk -v bound="$BOUND" -v once=$ONCE '{ exit !($1 > 100 && $2 < bound * $1 + once) }' \
-		"$work/measured" ||
+	# nothing measured is a failure, too
+	awk -v bound="$BOUND" -v once=$ONCE \
+		'{ good = $1 > 100 && $2 < bound * $1 + once } END { exit !good }' "$work/measured" ||
 		fail "$1: it does too little, or more than $BOUND exits each"
 }
 
