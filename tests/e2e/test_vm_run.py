@@ -136,13 +136,13 @@ class Direct(Folder):
 class Played(Folder):
     """The protocol with a machine that is played."""
 
-    def play(self, boots, names=('one', 'two')):
+    def play(self, boots, names=('one', 'two'), tried=True):
         """(counts, output) of a run of tests with these `boots`."""
         state = os.path.join(self.dir, 'state')
         qemu = self.write('qemu', PLAYER.format(state=state, boots=boots))
         tests, report, out = queue.Queue(), run.Report(), io.StringIO()
         for n in names:
-            tests.put(mock.Mock(name=n, seconds=1, program='/bin/true'))
+            tests.put(mock.Mock(name=n, seconds=1, program='/bin/true', tried=tried))
             tests.queue[-1].name = n
         m = machine.Nested({'VM_DIR': self.dir}, f'{self.dir}/out',
                            {'kernel': 'k', 'initrd': 'i'})
@@ -183,6 +183,17 @@ class Played(Folder):
                 count, out = self.play([lost, SERVE])
                 self.assertEqual(count, {'ok': 1, 'FAIL': 1, 'skip': 0})
                 self.assertIn('FAIL one', out)
+
+    def test_second_try(self):
+        """In a new machine, and said; the second failure is one."""
+        fails = "say('up'); say(f'done {request()[0]} 1'); time.sleep(100)"
+        count, out = self.play([fails, SERVE], tried=False)
+        self.assertEqual(count, {'ok': 2, 'FAIL': 0, 'skip': 0})
+        self.assertIn('one failed after', out)
+        with contextlib.suppress(OSError):
+            os.unlink(f'{self.dir}/state')
+        count, out = self.play([fails, fails], names=('one',), tried=False)
+        self.assertEqual(count, {'ok': 0, 'FAIL': 1, 'skip': 0})
 
     def test_statuses(self):
         count, _ = self.play(["say('up')\nfor s in (77, 124): say(f'done {request()[0]} {s}')"])

@@ -83,12 +83,14 @@ said() { guest_said "$(log "$1")" "$2"; }
 absent() { ! tandem list | grep -qE "^$1 "; }
 
 dated() { said "$1" '^DATE=' || absent "$1"; }
+booted() { said "$1" GUEST-RC && absent "$1"; }
 # done_well NAME: fio has verified everything; then it has booted again, and powered off
 done_well() {
 	wait_for 150 dated "$1"
 	said "$1" '^DATE=' || fail "$1: fio has not ended"
 	late=$(guest_late)
-	wait_for 100 absent "$1" || fail "$1 has not ended"
+	# between two boots there is no domain of that name
+	wait_for 100 booted "$1" || fail "$1 has not ended"
 	said "$1" SECOND-BOOT || fail "$1 has not booted again"
 	is "$1: status of its script" 0 "$(guest_status "$(log "$1")")"
 	matches "$1: fio's errors" "err= 0" "$(grep -a -o 'err= *[0-9]*' "$(log "$1")")"
