@@ -31,7 +31,20 @@ static void lapic(unsigned reg, uint32_t value)
 	*(volatile uint32_t *)(LAPIC + reg) = value;
 }
 
-__attribute__((interrupt)) static void handler(struct frame *f)
+/* Keeps what a function may change: upcall(frame). */
+void handler(void);
+asm("handler:\n"
+    "	push %rax\n push %rcx\n push %rdx\n push %rsi\n push %rdi\n"
+    "	push %r8\n push %r9\n push %r10\n push %r11\n"
+    "	lea 72(%rsp), %rdi\n"
+    "	cld\n"
+    "	call upcall\n"
+    "	pop %r11\n pop %r10\n pop %r9\n pop %r8\n"
+    "	pop %rdi\n pop %rsi\n pop %rdx\n pop %rcx\n pop %rax\n"
+    "	iretq\n");
+
+void upcall(const struct frame *f);
+void upcall(const struct frame *f)
 {
 	struct shared_info *s = shared_info();
 	const uint64_t bit = 1ull << (port % 64);

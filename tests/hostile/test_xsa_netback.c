@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <unistd.h>
 
 #include "hv/base/adapt.h"
 #include "tests/lib/frames.h"
@@ -315,6 +316,9 @@ static void test_neighbour_beside_a_full_ring(void **state)
 	memcpy(vp.bad.tx_data->pages, frame, NETIF_PAGE_SIZE);
 	assert_int_equal(pthread_create(&t, NULL, flood, &stop), 0);
 	worst = vifpair_neighbour(&vp, 200);
+	/* on a busy machine the flood begins late */
+	for (int i = 0; i < 1000 && !rawvif_stat(&vp.rb, VP_BAD, "tx_gso"); i++)
+		usleep(10000);
 	atomic_store(&stop, true);
 	pthread_join(t, NULL);
 	testport_info = (struct netdrv_info){ 0 };
