@@ -61,6 +61,7 @@ comes_back() {
 	ok tandem destroy g
 }
 
+echoed() { [[ $(log) == *x ]]; }
 # fails WHAT PATTERN PLACE SAID: it could not be moved, and what it then says here
 fails() {
 	local status
@@ -76,7 +77,7 @@ fails() {
 	[ -z "$4" ] || said "$1" "$4"
 	fresh
 	types x
-	matches "$1: it is here" 'x$' "$(cat "$work/typed")"
+	wait_for 10 echoed || fail "$1: it does not echo: $(log)"
 	is "$1: its disk" 51712 "$(disk)"
 	at "$there" nothing_left
 }

@@ -46,7 +46,7 @@ alike() {
 
 cares() {
 	local time
-	types hi
+	types hi 1
 	is "the echo, and what it said since it woke up" $'WOKE\nhi' "$(cat "$work/typed")"
 	ok tandem pause g
 	is "paused" --p--- "$(field state)"
@@ -82,14 +82,12 @@ reboots() {
 }
 
 ends_as_said() {
+	fresh
 	create "on_crash='preserve'" "on_poweroff='restart'" "on_reboot='destroy'"
 	save
 	restore
-	woke() { log | grep -q WOKE; }
-	wait_for 20 woke || fail "it has not woken up: $(log)"
-	fresh
 	types o
-	said "on_poweroff" UP
+	said "on_poweroff" $'UP\nWOKE\nUP'
 	save
 	restore
 	types c
@@ -177,7 +175,7 @@ goes_on() {
 	is "restored paused" --p--- "$(field state)"
 	fresh
 	ok tandem unpause g
-	types x
+	types x 1
 	is "unpaused" $'WOKE\nx' "$(cat "$work/typed")"
 	ok tandem destroy g
 }
