@@ -335,7 +335,7 @@ static void worker_loop(struct worker *w)
 		struct adapt *a;
 		int work;
 
-		w->now = adapt_clock();
+		w->now = clock_ns();
 		if (atomic_load_explicit(&w->have_calls, memory_order_relaxed))
 			worker_run_calls(w);
 		if (w->stop) /* the call's event may be merged with an earlier one */

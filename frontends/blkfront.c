@@ -248,7 +248,7 @@ static void drain_queue(struct tandem_queue *q, uint64_t end)
 {
 	struct tandem_io *done[32];
 
-	while (tandem_inflight(q) && adapt_clock() < end)
+	while (tandem_inflight(q) && clock_ns() < end)
 		tandem_wait(q, done, 1, 32, 100000);
 }
 
@@ -258,7 +258,7 @@ void tandem_close(struct tandem_disk *d)
 
 	if (!d)
 		return;
-	end = adapt_clock() + d->opts.reconnect_ms * UINT64_C(1000000);
+	end = clock_ns() + d->opts.reconnect_ms * UINT64_C(1000000);
 	for (unsigned i = 0; i < d->nr_all; i++)
 		drain_queue(&d->queues[i], end);
 	disk_free(d);

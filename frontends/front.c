@@ -101,14 +101,14 @@ int front_take(struct front *f, uint32_t devid, const char *name)
 void front_goodbye(struct front *f)
 {
 	struct pollfd fd;
-	uint64_t end = adapt_clock() + CLOSE_MS * UINT64_C(1000000);
+	uint64_t end = clock_ns() + CLOSE_MS * UINT64_C(1000000);
 	enum xenbus_state be;
 
 	if (!f->xb.plat || f->phase == FRONT_DEAD ||
 	    xenbus_switch_state(&f->xb, XenbusStateClosed))
 		return;
 	fd = (struct pollfd){ .fd = xenstore_fd(f->plat), .events = POLLIN };
-	while (adapt_clock() < end) {
+	while (clock_ns() < end) {
 		if (xenbus_drain_events(&f->xb) < 0 ||
 		    xenbus_backend_state(&f->xb, &be) ||
 		    (be != XenbusStateInitialised && be != XenbusStateConnected &&

@@ -13,7 +13,7 @@
 static void enter(struct front *f, enum front_phase phase)
 {
 	f->phase = phase;
-	f->phase_since = adapt_clock();
+	f->phase_since = clock_ns();
 }
 
 int front_state(struct front *f, enum xenbus_state state)
@@ -72,7 +72,7 @@ static int step_published(struct front *f, enum xenbus_state be, bool online)
 			return err;
 		if (f->opened)
 			log_info("%s: connected again after %llu us", f->xb.path,
-				 (unsigned long long)(adapt_clock() - f->phase_since) /
+				 (unsigned long long)(clock_ns() - f->phase_since) /
 					 1000);
 		f->opened = true;
 		f->failing = false;
@@ -131,7 +131,7 @@ static int step_drain(struct front *f, enum xenbus_state be)
 	uint64_t limit = f->reconnect_ms * UINT64_C(1000000);
 
 	if (!f->ops->drained(f) && be == XenbusStateClosing && !f->ops->cut(f) &&
-	    adapt_clock() - f->phase_since < limit)
+	    clock_ns() - f->phase_since < limit)
 		return 0;
 	return xenbus_fail(&f->xb, -ENODEV, "%s is detached", f->xb.path);
 }

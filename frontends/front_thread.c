@@ -38,7 +38,7 @@ void front_break(struct front *f)
 /* How long the next look at xenstore may wait; -1: until something happens. */
 static int front_timeout(const struct front *f)
 {
-	uint64_t end, now = adapt_clock();
+	uint64_t end, now = clock_ns();
 	unsigned ms = f->opened ? f->reconnect_ms : f->connect_ms;
 
 	switch (f->phase) {
@@ -96,7 +96,7 @@ struct pace {
 
 static void pace(struct front *f, struct pace *p)
 {
-	uint64_t now = adapt_clock();
+	uint64_t now = clock_ns();
 
 	if (now - p->window > WINDOW_NS) {
 		p->window = now;
@@ -168,7 +168,7 @@ int front_start(struct front *f)
 	struct pace p = { 0 };
 	int err;
 
-	f->phase_since = adapt_clock();
+	f->phase_since = clock_ns();
 	for (;;) {
 		err = front_round(f);
 		if (err || f->phase == FRONT_CONNECTED)

@@ -59,7 +59,7 @@ static int life_connect(struct front *f)
 		return xenbus_fail(&f->xb, err, "%s: cannot connect: %s", f->xb.path,
 				   strerror(-err));
 	if (f->opened)
-		note_pause(d, (adapt_clock() - f->phase_since) / 1000);
+		note_pause(d, (clock_ns() - f->phase_since) / 1000);
 	return 0;
 }
 

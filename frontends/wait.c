@@ -91,7 +91,7 @@ static bool queue_spin(struct channel *ch, struct tandem_queue *q, uint64_t dead
 
 	if (!channel_runs(ch) || q->adapt.max_ns == ADAPT_NEVER)
 		return false;
-	now = adapt_clock();
+	now = clock_ns();
 	adapt_idle(&q->adapt, now);
 	do {
 		for (unsigned i = 0; i < LOOKS_A_CLOCK; i++) {
@@ -106,7 +106,7 @@ static bool queue_spin(struct channel *ch, struct tandem_queue *q, uint64_t dead
 			    q->done || !q->inflight || !channel_runs(ch))
 				return true;
 		}
-		now = adapt_clock();
+		now = clock_ns();
 	} while (now < deadline && adapt_spin(&q->adapt, now));
 	return false;
 }
@@ -118,7 +118,7 @@ static bool queue_sleep(struct channel **chp, struct tandem_queue *q, uint64_t d
 				 { .fd = -1, .events = POLLIN } };
 	struct channel *ch = *chp;
 	struct timespec left;
-	uint64_t now = adapt_clock();
+	uint64_t now = clock_ns();
 
 	if (now >= deadline)
 		return false;
@@ -149,7 +149,7 @@ static bool queue_sleep(struct channel **chp, struct tandem_queue *q, uint64_t d
 static void queue_worked(struct tandem_queue *q)
 {
 	if (q->adapt.slept)
-		adapt_work(&q->adapt, adapt_clock());
+		adapt_work(&q->adapt, clock_ns());
 	q->adapt.idle_since = 0;
 }
 
@@ -163,7 +163,7 @@ int tandem_wait(struct tandem_queue *q, struct tandem_io **done, unsigned min,
 	unsigned n;
 
 	if (timeout_us >= 0)
-		deadline = adapt_clock() + (uint64_t)timeout_us * 1000;
+		deadline = clock_ns() + (uint64_t)timeout_us * 1000;
 	queue_disarm(ch, q);
 	if (channel_runs(ch))
 		channel_push(ch);

@@ -1,26 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* Log files with a size and a rate. */
 #include "tools/bounded_log.h"
+#include "hv/base/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "hv/base/statedir.h"
 
 #define BURST_SECONDS 4
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
 
 static int file_open(struct bounded_log *l)
 {
@@ -49,13 +41,13 @@ int bounded_log_open(struct bounded_log *l, const char *name, const char *suffix
 	l->max = max;
 	l->rate = rate;
 	l->burst = l->tokens = rate * BURST_SECONDS;
-	l->at_ns = now_ns();
+	l->at_ns = clock_ns();
 	return err ? err : file_open(l);
 }
 
 size_t bounded_log_allowance(struct bounded_log *l, size_t n)
 {
-	uint64_t now = now_ns(), ms = (now - l->at_ns) / 1000000;
+	uint64_t now = clock_ns(), ms = (now - l->at_ns) / 1000000;
 
 	if (ms) {
 		/* an hour is long enough to fill it */

@@ -21,10 +21,10 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "hv/base/cleanup.h"
+#include "hv/base/clock.h"
 #include "tools/cmd_domain.h"
 #include "tools/saved.h"
 
@@ -203,15 +203,6 @@ static int hand_over(struct cli *c, const struct cli_domain *dom, const struct p
 		   : 0;
 }
 
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	/* cannot fail */
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 /* ms: from "saved" to "done", in which the guest stood, too. */
 static int migrate_report(struct cli *c, const struct cli_domain *dom, const char *text,
 			  uint64_t ms)
@@ -242,7 +233,7 @@ int cli_migrate(struct cli *c)
 	struct cli_domain dom;
 	json_t *config;
 	char text[256];
-	uint64_t start;
+	int64_t start;
 	int status;
 
 	if (cli_need_plat(c) || cli_find_domain(c, c->argv[0], &dom))
@@ -252,11 +243,11 @@ int cli_migrate(struct cli *c)
 	if (!status)
 		status = saved_write(c, &dom, "live", config, p.out, &channel, text,
 				     sizeof(text));
-	start = now_ms();
+	start = clock_ms();
 	if (!status)
 		status = hand_over(c, &dom, &p, config, channel);
 	if (!status)
-		status = migrate_report(c, &dom, text, now_ms() - start);
+		status = migrate_report(c, &dom, text, (uint64_t)(clock_ms() - start));
 	peer_close(&p);
 	json_decref(config);
 	return status;

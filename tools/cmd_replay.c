@@ -15,6 +15,7 @@
 
 #include "backends/net/pcap_in.h"
 #include "hv/base/cleanup.h"
+#include "hv/base/clock.h"
 #include "tools/cmds.h"
 #include "tools/vif_ring.h"
 
@@ -110,19 +111,10 @@ static int next_packet(struct replay *rp)
 
 /* --------------------------------------------------------------------- packets */
 
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	/* cannot fail: the clock exists */
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * NS + (uint64_t)ts.tv_nsec;
-}
-
 /* ns until the packet is due. What was late for long is not made up for. */
 static uint64_t until_due(struct replay *rp)
 {
-	uint64_t now = now_ns(), due;
+	uint64_t now = clock_ns(), due;
 	double after = 0; /* start, ns */
 
 	if (rp->c->has_rate && !rp->c->rate)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Devices in xenstore: making, finding, waiting for and removing them. */
 #include "tools/dev_xs.h"
+#include "hv/base/clock.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -8,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "hv/base/cleanup.h"
 #include "ringproto/xenbus.h"
@@ -316,15 +316,6 @@ void dev_xs_forget_error(const struct dev_xs *d)
 
 /* ------------------------------------------------------------------ waiting */
 
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	/* cannot fail: the clock exists */
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 static int drain_events(struct plat *p)
 {
 	char *path, *token;
@@ -338,11 +329,11 @@ static int drain_events(struct plat *p)
 static int wait_loop(const struct dev_xs *d, uint32_t timeout_ms,
 		     bool (*done)(const struct dev_xs *d, void *arg), void *arg)
 {
-	int64_t end = now_ms() + timeout_ms;
+	int64_t end = clock_ms() + timeout_ms;
 
 	for (;;) {
 		struct pollfd pfd = { .fd = xenstore_fd(d->plat), .events = POLLIN };
-		int64_t left = end - now_ms();
+		int64_t left = end - clock_ms();
 		int err;
 
 		/* events first: what changes after the look wakes the poll */

@@ -6,11 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "backends/block/zimage/syncdir.h"
 #include "hv/base/cleanup.h"
+#include "hv/base/clock.h"
 #include "tools/image_int.h"
 
 static void take_mode(int fd, int like)
@@ -90,20 +90,11 @@ void output_drop(struct output *out)
 	out->fd = -1;
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	/* cannot fail: the clock exists */
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
 void progress_begin(struct progress *p, const char *what, uint64_t total, bool force)
 {
 	*p = (struct progress){ .what = what, .total = total, .permille = -1 };
 	p->shown = force || isatty(STDERR_FILENO);
-	p->begun = now_ns();
+	p->begun = clock_ns();
 }
 
 #define BAR_LEN	     30
@@ -118,7 +109,7 @@ void progress_show(struct progress *p, uint64_t done)
 
 	if (!p->shown || permille == p->permille)
 		return;
-	now = now_ns();
+	now = clock_ns();
 	if (permille < 1000 && now - p->last < BAR_EVERY_NS)
 		return;
 	p->last = now;

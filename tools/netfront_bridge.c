@@ -191,7 +191,7 @@ static bool bridge_spin(struct bridge *b)
 {
 	unsigned want = TANDEM_NET_RX | (b->no_room ? TANDEM_NET_TX : 0);
 
-	adapt_idle(&b->adapt, adapt_clock());
+	adapt_idle(&b->adapt, clock_ns());
 	for (unsigned i = 0; i < LOOKS_READ; i++) {
 		int bits = tandem_net_look(b->q, want);
 
@@ -201,7 +201,7 @@ static bool bridge_spin(struct bridge *b)
 			return true;
 		adapt_relax();
 	}
-	return adapt_spin(&b->adapt, adapt_clock());
+	return adapt_spin(&b->adapt, clock_ns());
 }
 
 static void bridge_loop(struct bridge *b)
@@ -213,7 +213,7 @@ static void bridge_loop(struct bridge *b)
 
 		if (n) {
 			if (b->adapt.idle_since)
-				adapt_work(&b->adapt, adapt_clock());
+				adapt_work(&b->adapt, clock_ns());
 			continue;
 		}
 		if (b->adapt.max_ns == ADAPT_NEVER || !bridge_spin(b))

@@ -163,8 +163,8 @@ static void server_run(struct server *s)
 		if (!s->ending)
 			continue;
 		if (!deadline)
-			deadline = adapt_clock() + SHUTDOWN_MS * 1000000ull;
-		if (backend_idle(s->be) || adapt_clock() > deadline)
+			deadline = clock_ns() + SHUTDOWN_MS * 1000000ull;
+		if (backend_idle(s->be) || clock_ns() > deadline)
 			break;
 	}
 }

@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "hv/base/clock.h"
 #include "tools/top.h"
 
 #define HEAD_LINES 2 /* the summary and the columns' names */
@@ -134,19 +135,10 @@ static bool serve_key(struct top_screen *s, int key, enum top_wish *wish)
 	return true;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	/* cannot fail: every Linux has that clock */
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 enum top_wish top_screen_run(struct top_screen *s, struct top_row *rows, size_t n,
 			     uint32_t ms)
 {
-	const int64_t end = now_ms() + ms;
+	const int64_t end = clock_ms() + ms;
 	enum top_wish wish = TOP_GO_ON;
 	int64_t left;
 
@@ -154,7 +146,7 @@ enum top_wish top_screen_run(struct top_screen *s, struct top_row *rows, size_t 
 		int key;
 
 		show(s, rows, n);
-		left = end - now_ms();
+		left = end - clock_ms();
 		timeout(left > 0 ? (int)left : 0);
 		key = getch();
 		if (key == ERR && !isatty(STDIN_FILENO))

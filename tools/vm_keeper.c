@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A VM's keeper: its process, and what it does when something happens. */
 #include "tools/vm_keeper.h"
+#include "hv/base/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -83,7 +84,7 @@ static bool domain_there(struct keeper *k)
 
 static void restart(struct keeper *k)
 {
-	uint64_t lived = keeper_now_ms() - k->started_ms;
+	const int64_t lived = clock_ms() - k->started_ms;
 
 	if (lived < RESTART_MS)
 		usleep((useconds_t)(RESTART_MS - lived) * 1000);

@@ -23,10 +23,8 @@ struct keeper {
 	struct spawned vm;
 	int control; /* -1: none */
 	struct evsource *control_src;
-	uint64_t started_ms;
+	int64_t started_ms;
 };
-
-uint64_t keeper_now_ms(void);
 
 /* Makes the domain and starts its VM. 0, or 2: it has said why, and nothing is left. */
 int keeper_start(struct keeper *k, bool paused);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "hv/base/cleanup.h"
+#include "hv/base/clock.h"
 #include "hv/proc/hvclient.h"
 #include "tools/cmd_domain.h"
 #include "tools/cmd_vm.h"
@@ -21,14 +22,6 @@
 
 #define ARGV_MAX    64
 #define END_WAIT_MS 5000
-
-uint64_t keeper_now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000u + (uint64_t)ts.tv_nsec / 1000000u;
-}
 
 /* -------------------------------------------------------------------- beginning */
 
@@ -135,7 +128,7 @@ int keeper_start(struct keeper *k, bool paused)
 	if (status)
 		return status;
 	k->running = true;
-	k->started_ms = keeper_now_ms();
+	k->started_ms = clock_ms();
 	status = process_start(k);
 	if (!status)
 		status = vm_run(k, paused);

@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "hv/base/clock.h"
 #include "hv/kvm/xen_abi.h"
 #include "tools/cmd_vm.h"
 #include "tools/vmctl_client.h"
@@ -50,19 +50,10 @@ int vm_connect(domid_t domid)
 	return vmctl_connect(domid, "", SOCK_SEQPACKET);
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	/* cannot fail: every Linux has that clock */
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 /* One of several calls that all end by `end`. */
 static int ask(int fd, int64_t end, struct vmctl_call *call, struct vmctl_reply *reply)
 {
-	int64_t left = end - now_ms();
+	int64_t left = end - clock_ms();
 
 	return left < 0 ? -ETIMEDOUT : vmctl_call(fd, call, reply, (int)left);
 }
@@ -97,18 +88,18 @@ static int exits_ask(int fd, int64_t end, unsigned id, uint64_t exits[VM_NR_EXIT
 
 int vcpu_look(int fd, unsigned id, struct vcpu_look *l)
 {
-	return vcpu_ask(fd, now_ms() + LOOK_MS, id, l);
+	return vcpu_ask(fd, clock_ms() + LOOK_MS, id, l);
 }
 
 int vcpu_exits(int fd, unsigned id, uint64_t exits[VM_NR_EXITS])
 {
 	memset(exits, 0, VM_NR_EXITS * sizeof(*exits));
-	return exits_ask(fd, now_ms() + LOOK_MS, id, exits);
+	return exits_ask(fd, clock_ms() + LOOK_MS, id, exits);
 }
 
 int vm_look(int fd, struct vm_look *l)
 {
-	const int64_t end = now_ms() + LOOK_MS;
+	const int64_t end = clock_ms() + LOOK_MS;
 	struct vmctl_call call = { .op = VMCTL_INFO },
 			  resident = { .op = VMCTL_RESIDENT };
 	struct vmctl_reply reply;

@@ -50,7 +50,7 @@ static int life_connect(struct front *f)
 	if (f->opened) {
 		pthread_mutex_lock(&net->lock);
 		net->info.reconnects++;
-		net->info.last_pause_us = (adapt_clock() - f->phase_since) / 1000;
+		net->info.last_pause_us = (clock_ns() - f->phase_since) / 1000;
 		pthread_mutex_unlock(&net->lock);
 	}
 	net_rings_start(net);

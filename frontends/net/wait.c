@@ -169,7 +169,7 @@ static void woken_by(struct tandem_net_queue *q, const struct sleep_fds *s)
 /* Sleeps until something happens or the deadline comes. */
 static void queue_sleep(struct tandem_net_queue *q, unsigned want, uint64_t deadline)
 {
-	uint64_t now = adapt_clock(), left = now < deadline ? deadline - now : 0;
+	uint64_t now = clock_ns(), left = now < deadline ? deadline - now : 0;
 	struct sleep_fds s;
 	struct timespec ts;
 	int n;
@@ -197,7 +197,7 @@ static int queue_spin(struct tandem_net_queue *q, unsigned want, uint64_t deadli
 
 	if (q->adapt.max_ns == ADAPT_NEVER)
 		return 0;
-	now = adapt_clock();
+	now = clock_ns();
 	adapt_idle(&q->adapt, now);
 	do {
 		for (unsigned i = 0; i < LOOKS_A_CLOCK; i++) {
@@ -206,7 +206,7 @@ static int queue_spin(struct tandem_net_queue *q, unsigned want, uint64_t deadli
 				return bits;
 			adapt_relax();
 		}
-		now = adapt_clock();
+		now = clock_ns();
 	} while (now < deadline && adapt_spin(&q->adapt, now));
 	return 0;
 }
@@ -221,8 +221,8 @@ int tandem_net_wait(struct tandem_net_queue *q, unsigned want, int64_t timeout_u
 	if (bits)
 		return bits;
 	if (timeout_us >= 0)
-		deadline = adapt_clock() + (uint64_t)timeout_us * 1000;
-	while (!(bits = queue_spin(q, want, deadline)) && adapt_clock() < deadline) {
+		deadline = clock_ns() + (uint64_t)timeout_us * 1000;
+	while (!(bits = queue_spin(q, want, deadline)) && clock_ns() < deadline) {
 		bits = queue_arm(q, want);
 		if (bits)
 			break;
@@ -235,7 +235,7 @@ int tandem_net_wait(struct tandem_net_queue *q, unsigned want, int64_t timeout_u
 	if (bits)
 		q->idle_events = 0;
 	if (q->adapt.idle_since)
-		adapt_work(&q->adapt, adapt_clock());
+		adapt_work(&q->adapt, clock_ns());
 	return bits;
 }
 

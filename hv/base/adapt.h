@@ -23,7 +23,8 @@
 #include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <time.h>
+
+#include "hv/base/clock.h"
 
 #define ADAPT_NEVER	   0u
 #define ADAPT_ALWAYS	   UINT64_MAX
@@ -40,15 +41,6 @@ struct adapt {
 	uint64_t last_look;
 	bool slept;
 };
-
-static inline uint64_t adapt_clock(void)
-{
-	struct timespec ts;
-
-	/* cannot fail: the clock exists */
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
 
 static inline void adapt_init(struct adapt *a, uint64_t max_ns)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* A whole machine: rounds over its memory, then the rest of it, and the way back. */
 #include "hv/kvm/save.h"
+#include "hv/base/clock.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "hv/base/cleanup.h"
 #include "hv/kvm/save_ram.h"
@@ -13,15 +13,6 @@
 
 /* What machines compress well, quickly: memory is many zeros and some text. */
 #define LEVEL 1
-
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	/* cannot fail */
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 /* ----------------------------------------------------------------------- out */
 
@@ -99,7 +90,7 @@ static int grants_check(struct vm *vm)
 static int machine_write(struct vm *vm, struct save_job *job, struct save_writer *w)
 {
 	struct save_ram ram;
-	uint64_t start;
+	int64_t start;
 	int err = grants_check(vm);
 
 	if (!err)
@@ -115,12 +106,12 @@ static int machine_write(struct vm *vm, struct save_job *job, struct save_writer
 	if (!err)
 		err = job->suspend(job->arg);
 	job->suspended = !err;
-	start = now_ms();
+	start = clock_ms();
 	if (!err)
 		err = grants_check(vm); /* mapped meanwhile */
 	if (!err)
 		err = standing_write(vm, job, &ram, w);
-	job->standing_ms = now_ms() - start;
+	job->standing_ms = (uint64_t)(clock_ms() - start);
 	save_ram_close(&ram);
 	return err;
 }

@@ -4,24 +4,15 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "hv/base/clock.h"
 #include "hv/kvm/xen_grant.h"
 
 #define ENTRIES_PER_PAGE (XEN_PAGE_SIZE / sizeof(struct grant_entry_v1))
 #define HIGH_FRAME	 ((uint32_t)(GMEM_HIGH >> XEN_PAGE_SHIFT))
 #define MISS_MAX	 64u /* lookups that fail, in a window: a guest that names */
 #define MISS_WINDOW_NS	 100000000u /* what it was not given must not busy the others */
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	/* cannot fail: the clock exists */
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
 
 /* ------------------------------------------------------------------- arenas */
 
@@ -169,7 +160,7 @@ static void granter_free(struct vm *vm, struct granter *g)
 /* A miss is remembered for its window; then the granter may be forgotten. */
 static bool granter_idle(const struct granter *g)
 {
-	return !g->uses && (!g->misses || now_ns() >= g->miss_end);
+	return !g->uses && (!g->misses || clock_ns() >= g->miss_end);
 }
 
 void xen_grant_sweep(struct vm *vm)
@@ -188,7 +179,7 @@ void xen_grant_sweep(struct vm *vm)
 
 static bool granter_may_miss(struct granter *g)
 {
-	uint64_t now = now_ns();
+	uint64_t now = clock_ns();
 
 	if (now >= g->miss_end) {
 		g->miss_end = now + MISS_WINDOW_NS;

@@ -3,9 +3,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "hv/base/clock.h"
 #include "hv/plat/proc_map.h"
 #include "hv/proc/hvclient.h"
 
@@ -51,19 +51,10 @@ void peer_put(struct plat_proc *pp, struct proc_peer *peer)
 	pthread_mutex_unlock(&pp->lock);
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	/* cannot fail: the clock exists */
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
 /* May the peer cause one more lookup that fails? */
 static bool peer_may_miss(struct proc_peer *peer)
 {
-	uint64_t now = now_ns();
+	uint64_t now = clock_ns();
 
 	if (now >= peer->miss_end) {
 		peer->miss_end = now + MISS_WINDOW_NS;

@@ -55,9 +55,9 @@ static uint64_t neighbour(int n)
 	for (int i = 0; i < n; i++) {
 		struct blkif_req r = rawfront_rw(&good, BLKIF_OP_WRITE, 8, 0, 4);
 
-		t = adapt_clock();
+		t = clock_ns();
 		assert_int_equal(rawfront_do(&good, &r), BLKIF_RSP_OKAY);
-		t = adapt_clock() - t;
+		t = clock_ns() - t;
 		worst = t > worst ? t : worst;
 	}
 	return worst;

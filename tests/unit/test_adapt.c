@@ -100,13 +100,13 @@ static void pingpong_end(struct pingpong *p, int self)
 	(void)sched_setaffinity(0, sizeof(set), &set);
 	adapt_init(&a, ADAPT_ALWAYS);
 	for (int i = self; i < 2 * ROUNDS; i += 2) {
-		adapt_idle(&a, adapt_clock());
+		adapt_idle(&a, clock_ns());
 		while (atomic_load(&p->turn) != i) {
 			if (!self)
 				p->looks++;
-			(void)adapt_spin(&a, adapt_clock());
+			(void)adapt_spin(&a, clock_ns());
 		}
-		adapt_work(&a, adapt_clock());
+		adapt_work(&a, clock_ns());
 		atomic_store(&p->turn, i + 1);
 	}
 }
