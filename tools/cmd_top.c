@@ -32,22 +32,22 @@ static int print_rows(struct top_row *rows, size_t n)
 }
 
 /* One round: the interval, then what happened in it. */
-static int round_of(struct cli *c, struct top_screen *screen, struct top_sample s[2],
-		    uint32_t ms, enum top_wish *wish)
+static int round_of(struct cli *c, bool seen, struct top_screen *screen,
+		    struct top_sample s[2], enum top_wish *wish)
 {
 	struct top_row *rows;
 	int err;
 
 	if (!screen)
-		sleep_ms(ms);
-	err = top_gather(c, &s[1]);
+		sleep_ms(c->delay_ms);
+	err = top_gather(c, seen, &s[1]);
 	if (err)
 		return err;
 	rows = top_rows(&s[0], &s[1]);
 	if (!rows)
 		return -ENOMEM;
 	if (screen)
-		*wish = top_screen_run(screen, rows, s[1].ndomains, ms);
+		*wish = top_screen_run(screen, rows, s[1].ndomains, c->delay_ms);
 	else
 		err = print_rows(rows, s[1].ndomains);
 	free(rows);
@@ -64,15 +64,16 @@ static void swap(struct top_sample s[2])
 
 static int watch(struct cli *c, struct top_screen *screen)
 {
+	const bool seen = top_sees_processes(c);
 	struct top_sample s[2] = { 0 };
 	enum top_wish wish = TOP_GO_ON;
-	int err = top_gather(c, &s[0]);
+	int err = top_gather(c, seen, &s[0]);
 
 	if (screen)
 		sleep_ms(c->delay_ms < FIRST_MS ? c->delay_ms : FIRST_MS);
 	for (uint32_t i = 0; !err && wish == TOP_GO_ON && (!c->count || i < c->count);
 	     i++) {
-		err = round_of(c, screen, s, c->delay_ms, &wish);
+		err = round_of(c, seen, screen, s, &wish);
 		swap(s);
 	}
 	top_sample_free(&s[0]);

@@ -40,11 +40,11 @@ struct top_sample {
 	size_t ndevices;
 };
 
-/* Frees what the sample has, and takes a new one. 0 or -errno */
-int top_gather(struct cli *c, struct top_sample *s);
-void top_sample_free(struct top_sample *s);
 /* top_processes.c. Do the hypervisor's process ids mean the same here? */
 bool top_sees_processes(struct cli *c);
+/* Frees what the sample has, and takes a new one; `seen` as above. 0 or -errno */
+int top_gather(struct cli *c, bool seen, struct top_sample *s);
+void top_sample_free(struct top_sample *s);
 /* How long the processes of a domain ran, and what they have; `seen` as above. */
 void top_processes(struct cli *c, struct top_domain *d, bool seen);
 

@@ -3,9 +3,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "hv/base/cleanup.h"
+#include "hv/base/clock.h"
 #include "hv/base/num.h"
 #include "ringproto/xenbus.h"
 #include "tools/cmd_dev.h"
@@ -14,15 +14,6 @@
 
 #define STATS_WAIT_MS 500 /* for all backends together */
 #define KIB_MAX	      (1ull << 42)
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	/* cannot fail: every Linux has that clock */
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
 
 /* Room for one more of n elements, zeroed; the array grows by half. NULL: no memory */
 static void *one_more(void **array, size_t *n, size_t size)
@@ -81,7 +72,7 @@ static int add_domain(struct cli *c, struct top_sample *s, const struct cli_doma
 	look_at_vm(d);
 	top_processes(c, d, seen);
 	read_target(c, d);
-	d->at = now_ns();
+	d->at = clock_ns();
 	return 0;
 }
 
@@ -123,7 +114,7 @@ static void read_answer(struct top_device *d, uint32_t timeout_ms)
 	json_t *stats = cli_stats_answer(&d->xs, timeout_ms);
 
 	if (json_is_object(stats)) {
-		d->at = now_ns();
+		d->at = clock_ns();
 		for (unsigned i = 0; i < TOP_NR_COUNTS; i++)
 			d->count[i] = counter(stats, names[d->net][i]);
 	}
@@ -132,10 +123,10 @@ static void read_answer(struct top_device *d, uint32_t timeout_ms)
 
 static void read_answers(struct top_sample *s)
 {
-	const uint64_t end = now_ns() + STATS_WAIT_MS * 1000000ull;
+	const uint64_t end = clock_ns() + STATS_WAIT_MS * 1000000ull;
 
 	for (size_t i = 0; i < s->ndevices; i++) {
-		uint64_t now = now_ns();
+		uint64_t now = clock_ns();
 
 		if (s->device[i].asked)
 			read_answer(&s->device[i],
@@ -152,9 +143,8 @@ void top_sample_free(struct top_sample *s)
 	*s = (struct top_sample){ 0 };
 }
 
-int top_gather(struct cli *c, struct top_sample *s)
+int top_gather(struct cli *c, bool seen, struct top_sample *s)
 {
-	const bool seen = top_sees_processes(c);
 	struct cli_domain dom;
 	uint32_t from = 0;
 	int err;
