@@ -20,6 +20,15 @@ int io_add(struct io_table *t, uint64_t first, uint64_t last, const struct io_op
 	return 0;
 }
 
+void io_del(struct io_table *t, uint64_t first)
+{
+	for (unsigned i = 0; i < t->n; i++)
+		if (t->range[i].first == first) {
+			t->range[i] = t->range[--t->n];
+			return;
+		}
+}
+
 void io_access(const struct io_table *t, uint64_t addr, bool write, void *data,
 	       unsigned size)
 {

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define IO_MAX_RANGES 32
+#define IO_MAX_RANGES 64
 
 /* size is 1, 2, 4 or 8; at counts from the range's start. On any vcpu's thread. */
 struct io_ops {
@@ -27,9 +27,12 @@ struct io_table {
 	unsigned n;
 };
 
-/* -EEXIST where another range is, -ENOSPC. Before the vcpus run. */
+/* -EEXIST where another range is, -ENOSPC. Before the vcpus run, or under who owns the
+ * table's lock, if each access is, too. */
 int io_add(struct io_table *t, uint64_t first, uint64_t last, const struct io_ops *ops,
 	   void *arg);
+/* The range that begins there, if any. */
+void io_del(struct io_table *t, uint64_t first);
 /* One access. `data` has `size` bytes, of any number: odd ones are nobody's. */
 void io_access(const struct io_table *t, uint64_t addr, bool write, void *data,
 	       unsigned size);
