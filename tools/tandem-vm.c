@@ -17,6 +17,7 @@
 #include "hv/base/evloop.h"
 #include "hv/base/log.h"
 #include "hv/base/sandbox.h"
+#include "backends/pc/board.h"
 #include "hv/kvm/pagedev.h"
 #include "hv/kvm/pvh.h"
 #include "hv/kvm/xen_timer.h"
@@ -38,6 +39,7 @@ struct run {
 	struct evloop *loop;
 	struct vm *vm;
 	struct pagedev *console, *store;
+	struct pcboard *board; /* NULL: PVH */
 	struct vm_control *control; /* NULL: started by hand */
 	struct evsource *stop_src;
 	struct vm_limit *limit;
@@ -61,6 +63,7 @@ static const unsigned long kvm_ioctls[] = {
 	KVM_GET_VCPU_EVENTS,
 	KVM_SET_VCPU_EVENTS,
 	KVM_SIGNAL_MSI,
+	KVM_IRQ_LINE,
 	KVM_IRQFD,
 	KVM_SET_GSI_ROUTING,
 	KVM_SET_USER_MEMORY_REGION,
@@ -120,7 +123,8 @@ static int machine_open(struct run *r)
 				      .maxmem = r->o.maxmem,
 				      .vcpus = r->o.vcpus,
 				      .domid = r->domain.domid,
-				      .call_port = r->o.call_port };
+				      .call_port = r->o.call_port,
+				      .pc = r->o.firmware };
 	const char *why;
 	int err = vm_create(&r->vm, &spec, &why);
 
@@ -228,7 +232,8 @@ static void on_stop(void *arg, uint32_t events)
 	}
 	evloop_del(r->stop_src);
 	vm_join(r->vm);
-	pagedev_drain(r->console);
+	if (r->console)
+		pagedev_drain(r->console);
 	vm_control_stopped(r->control);
 }
 
@@ -312,7 +317,8 @@ static int run_machine(struct run *r)
 	vm_join(r->vm);
 	vm_saver_close(r->saver);
 	r->saver = NULL;
-	pagedev_drain(r->console);
+	if (r->console)
+		pagedev_drain(r->console);
 	if (err)
 		log_err("%s: cannot run: %s", r->domain.name, strerror(-err));
 	if (r->o.stats)
@@ -345,10 +351,11 @@ static int boot(struct run *r, const struct image *kernel, const struct image *r
 	if (err)
 		return err;
 	before = cpu_ns();
-	err = pvh_load(r->vm, &b, &why);
+	err = r->board ? pcboard_firmware(r->board, kernel, &why)
+		       : pvh_load(r->vm, &b, &why);
 	r->load_ns = cpu_ns() - before;
 	if (err)
-		log_err("%s: %s", r->o.kernel, why);
+		log_err("%s: %s", r->board ? r->o.firmware : r->o.kernel, why);
 	return err;
 }
 
@@ -362,13 +369,14 @@ static int wake(struct run *r)
 
 static int run(struct run *r)
 {
+	const char *first = r->o.firmware ? r->o.firmware : r->o.kernel;
 	struct image kernel, ramdisk;
 	int err = 0;
 
 	if (r->o.restore)
 		err = vm_restore_parse(r->o.restore, &r->restore);
 	else
-		err = file_open(r->o.kernel, &kernel, &r->kernel_fd);
+		err = file_open(first, &kernel, &r->kernel_fd);
 	if (!err && r->o.ramdisk)
 		err = file_open(r->o.ramdisk, &ramdisk, &r->ramdisk_fd);
 	if (!err)
@@ -380,7 +388,8 @@ static int run(struct run *r)
 	if (!err)
 		err = vm_domain_join(&r->domain, r->vm);
 	if (!err)
-		err = devices_open(r);
+		err = r->o.firmware ? pcboard_open(&r->board, r->vm, r->loop)
+				    : devices_open(r);
 	if (!err)
 		err = r->o.restore ? wake(r)
 				   : boot(r, &kernel, r->o.ramdisk ? &ramdisk : NULL);
@@ -407,6 +416,8 @@ int main(int argc, char **argv)
 		pagedev_close(r.store);
 	if (r.limit)
 		vm_limit_close(r.limit);
+	if (r.board)
+		pcboard_close(r.board);
 	if (r.vm) {
 		xen_timers_close(r.vm);
 		vm_destroy(r.vm);

@@ -21,7 +21,8 @@ enum {
 	OPT_PAUSED,
 	OPT_MAXMEM,
 	OPT_HUGEPAGES,
-	OPT_RESTORE
+	OPT_RESTORE,
+	OPT_FIRMWARE
 };
 
 static const struct argp_option option_table[] = {
@@ -29,6 +30,8 @@ static const struct argp_option option_table[] = {
 	{ "kernel", 'k', "FILE", 0, "an ELF or bzImage kernel with a PVH entry", 0 },
 	{ "ramdisk", 'r', "FILE", 0, "its initial ramdisk", 0 },
 	{ "cmdline", 'a', "TEXT", 0, "its command line", 0 },
+	{ "firmware", OPT_FIRMWARE, "FILE", 0,
+	  "a PC's firmware, instead of a kernel: no Xen, emulated devices", 0 },
 	{ "memory", 'm', "MIB", 0, "RAM, in MiB (256)", 0 },
 	{ "maxmem", OPT_MAXMEM, "MIB", 0, "RAM that it may come to have (as --memory)",
 	  0 },
@@ -75,6 +78,9 @@ static error_t parse_more(int key, struct vm_options *o, char *arg)
 	case OPT_CALL_PORT:
 		o->call_port = true;
 		break;
+	case OPT_FIRMWARE:
+		o->firmware = arg;
+		break;
 	case OPT_HUGEPAGES:
 		o->hugepages = true;
 		break;
@@ -91,8 +97,8 @@ static error_t parse_more(int key, struct vm_options *o, char *arg)
 		opt_error("%s: no such argument", arg);
 		break;
 	case ARGP_KEY_END:
-		if (!o->kernel == !o->restore)
-			opt_error("--kernel: what is it to boot?");
+		if (!!o->kernel + !!o->restore + !!o->firmware != 1)
+			opt_error("--kernel or --firmware: what is it to boot?");
 		if (o->paused && o->control < 0)
 			opt_error("--paused: nobody could make it run without "
 				  "--control");

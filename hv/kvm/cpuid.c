@@ -213,7 +213,7 @@ static int xen_add(struct cpuid_table *t, unsigned id, domid_t domid)
 }
 
 int cpuid_policy(const struct cpuid_table *host, struct cpuid_table *guest, unsigned id,
-		 unsigned vcpus, domid_t domid)
+		 unsigned vcpus, domid_t domid, bool xen)
 {
 	bool intel = false;
 	int err = 0;
@@ -232,7 +232,9 @@ int cpuid_policy(const struct cpuid_table *host, struct cpuid_table *guest, unsi
 	}
 	if (!err)
 		err = topology_add(guest, id, vcpus);
-	return err ? err : xen_add(guest, id, domid);
+	if (!err && xen)
+		err = xen_add(guest, id, domid);
+	return err;
 }
 
 int cpuid_setup(struct vcpu *v)
@@ -246,7 +248,8 @@ int cpuid_setup(struct vcpu *v)
 	host->nent = CPUID_MAX_ENTRIES;
 	if (ioctl(v->vm->kvm_fd, KVM_GET_SUPPORTED_CPUID, host) < 0)
 		return -errno;
-	err = cpuid_policy(host, guest, v->id, v->vm->nvcpus, v->vm->xen.domid);
+	err = cpuid_policy(host, guest, v->id, v->vm->nvcpus, v->vm->xen.domid,
+			   !v->vm->pc);
 	if (err)
 		return err;
 	if (ioctl(v->fd, KVM_SET_CPUID2, guest) < 0)

@@ -25,7 +25,7 @@ _Static_assert(offsetof(struct cpuid_table, entry) == sizeof(struct kvm_cpuid2),
 
 /* From what KVM supports to what vcpu `id` of `vcpus` shows. -E2BIG. */
 int cpuid_policy(const struct cpuid_table *host, struct cpuid_table *guest, unsigned id,
-		 unsigned vcpus, domid_t domid);
+		 unsigned vcpus, domid_t domid, bool xen);
 
 /* Asks KVM, applies the policy, gives it to the vcpu. 0 or -errno */
 int cpuid_setup(struct vcpu *v);

@@ -60,25 +60,32 @@ static int region_map(struct gmem_region *r)
 	return err;
 }
 
-/* Adds a region. fd -1: address space that holds nothing yet. */
+/*
+ * Adds a region: with pages that come and go (GMEM_RW; fd -1: they hold nothing yet),
+ * for ever as it is (GMEM_NONE), or read-only.
+ */
 static int region_add(struct gmem *m, uint64_t gpa, uint64_t size, int fd,
-		      uint64_t offset, bool pages)
+		      uint64_t offset, enum gmem_prot pages)
 {
 	struct gmem_region *r = &m->region[m->n];
 	int err;
 
 	if (m->n == GMEM_MAX_REGIONS)
 		return -ENOSPC;
-	*r = (struct gmem_region){
-		.gpa = gpa, .size = size, .fd = fd, .fd_offset = offset
-	};
-	if (pages && !(r->denied = calloc(size / PAGE, 1)))
+	*r = (struct gmem_region){ .gpa = gpa,
+				   .size = size,
+				   .fd = fd,
+				   .fd_offset = offset,
+				   .rom = pages == GMEM_RO };
+	if (pages != GMEM_NONE && !(r->denied = calloc(size / PAGE, 1)))
 		return -ENOMEM;
 	err = region_map(r);
 	if (err)
 		goto out_denied;
 	if (fd < 0)
 		memset(r->denied, DENIED_ALL, size / PAGE);
+	if (r->rom)
+		memset(r->denied, DENIED_WRITE, size / PAGE);
 	err = m->slot_set ? m->slot_set(m->slot_arg, m->n, r) : 0;
 	if (err)
 		goto out_map;
@@ -91,7 +98,19 @@ out_denied:
 	return err;
 }
 
-int gmem_init(struct gmem *m, uint64_t bytes, gmem_slot_fn *slot_set, void *arg)
+static int low_add(struct gmem *m, bool pc)
+{
+	int err;
+
+	if (!pc)
+		return region_add(m, 0, m->low_bytes, m->ram_fd, 0, GMEM_RW);
+	err = region_add(m, 0, GMEM_VGA, m->ram_fd, 0, GMEM_RW);
+	return err ? err
+		   : region_add(m, GMEM_ROMS, m->low_bytes - GMEM_ROMS, m->ram_fd,
+				GMEM_ROMS, GMEM_RW);
+}
+
+int gmem_init(struct gmem *m, uint64_t bytes, bool pc, gmem_slot_fn *slot_set, void *arg)
 {
 	int err;
 
@@ -106,16 +125,21 @@ int gmem_init(struct gmem *m, uint64_t bytes, gmem_slot_fn *slot_set, void *arg)
 	if (err >= 0)
 		m->special_fd = err = memfd_make("tandem-special", GMEM_SPECIAL_SIZE);
 	if (err >= 0)
-		err = region_add(m, 0, m->low_bytes, m->ram_fd, 0, true);
+		err = low_add(m, pc);
 	if (!err && bytes > m->low_bytes)
 		err = region_add(m, GMEM_HIGH, bytes - m->low_bytes, m->ram_fd,
-				 m->low_bytes, true);
+				 m->low_bytes, GMEM_RW);
 	if (!err)
 		err = region_add(m, GMEM_SPECIAL, GMEM_SPECIAL_SIZE, m->special_fd, 0,
-				 false);
+				 GMEM_NONE);
 	if (err < 0)
 		gmem_fini(m);
 	return err;
+}
+
+int gmem_add_rom(struct gmem *m, uint64_t gpa, uint64_t size, int fd)
+{
+	return region_add(m, gpa, size, fd, 0, GMEM_RO);
 }
 
 void gmem_fini(struct gmem *m)
@@ -222,7 +246,7 @@ static int page_region(struct gmem *m, uint64_t gfn, struct gmem_region **region
 			if (e <= gpa && e > start)
 				start = e;
 		}
-		err = region_add(m, start, end - start, -1, 0, true);
+		err = region_add(m, start, end - start, -1, 0, GMEM_RW);
 		if (err)
 			return err;
 		r = &m->region[m->n - 1];

@@ -17,6 +17,8 @@
 
 #define GMEM_HOLE	  0xc0000000ull /* low RAM ends here at the latest */
 #define GMEM_HIGH	  0x100000000ull
+#define GMEM_VGA	  0xa0000ull /* to GMEM_ROMS: no memory in a PC */
+#define GMEM_ROMS	  0xc0000ull
 #define GMEM_SPECIAL	  0xfeff0000ull
 #define GMEM_SPECIAL_SIZE 0x10000ull
 #define GMEM_MAX_BYTES	  (1ull << 40)
@@ -32,6 +34,7 @@ struct gmem_region {
 	uint8_t *denied; /* a byte a page: 2 - enum gmem_prot; NULL: all RW */
 	int fd;		 /* what lies below placed pages; -1: nothing */
 	uint64_t fd_offset;
+	bool rom; /* the guest's writes are exits */
 };
 
 /* Tells the machine of a region (a memory slot). 0 or -errno. */
@@ -48,10 +51,14 @@ struct gmem {
 
 /*
  * `bytes` of RAM, whole pages, at least 2 MiB and at most GMEM_MAX_BYTES.
- * slot_set may be NULL (tests). -errno, and then nothing is left.
+ * pc: with the hole below 1 MiB in which a PC has its screen. slot_set may be NULL
+ * (tests). -errno, and then nothing is left.
  */
-int gmem_init(struct gmem *m, uint64_t bytes, gmem_slot_fn *slot_set, void *arg);
+int gmem_init(struct gmem *m, uint64_t bytes, bool pc, gmem_slot_fn *slot_set, void *arg);
 void gmem_fini(struct gmem *m);
+/* More memory, all of fd, which the guest may only read. fd stays the caller's, and open.
+ */
+int gmem_add_rom(struct gmem *m, uint64_t gpa, uint64_t size, int fd);
 
 /* len bytes at gpa, which may be written; NULL unless all of them are memory. */
 void *gmem_ptr(const struct gmem *m, uint64_t gpa, size_t len);

@@ -32,6 +32,8 @@ void io_del(struct io_table *t, uint64_t first)
 void io_access(const struct io_table *t, uint64_t addr, bool write, void *data,
 	       unsigned size)
 {
+	const struct io_ops *ops = t->rest;
+	void *arg = t->rest_arg;
 	uint64_t value = 0;
 
 	if (!write)
@@ -41,15 +43,16 @@ void io_access(const struct io_table *t, uint64_t addr, bool write, void *data,
 	for (unsigned i = 0; i < t->n; i++) {
 		if (addr < t->range[i].first || addr > t->range[i].last)
 			continue;
-		if (write && t->range[i].ops->write) {
-			memcpy(&value, data, size);
-			t->range[i].ops->write(t->range[i].arg, addr - t->range[i].first,
-					       size, value);
-		} else if (!write && t->range[i].ops->read) {
-			value = t->range[i].ops->read(t->range[i].arg,
-						      addr - t->range[i].first, size);
-			memcpy(data, &value, size);
-		}
-		return;
+		ops = t->range[i].ops;
+		arg = t->range[i].arg;
+		addr -= t->range[i].first;
+		break;
+	}
+	if (write && ops && ops->write) {
+		memcpy(&value, data, size);
+		ops->write(arg, addr, size, value);
+	} else if (!write && ops && ops->read) {
+		value = ops->read(arg, addr, size);
+		memcpy(data, &value, size);
 	}
 }

@@ -25,6 +25,8 @@ struct io_table {
 		void *arg;
 	} range[IO_MAX_RANGES];
 	unsigned n;
+	const struct io_ops *rest; /* all other addresses, from 0 on; NULL: nobody's */
+	void *rest_arg;
 };
 
 /* -EEXIST where another range is, -ENOSPC. Before the vcpus run, or under who owns the

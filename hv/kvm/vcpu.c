@@ -116,6 +116,11 @@ static int exit_xen(struct vcpu *v)
 
 static int exit_shutdown(struct vcpu *v)
 {
+	/* a PC resets, and some of its systems do this to that end */
+	if (v->vm->pc) {
+		vm_stop(v->vm, SHUTDOWN_reboot);
+		return 0;
+	}
 	return crashed(v, "triple fault", 0);
 }
 

@@ -24,6 +24,7 @@ static int slot_set(void *arg, unsigned slot, const struct gmem_region *r)
 {
 	struct vm *vm = arg;
 	struct kvm_userspace_memory_region m = { .slot = slot,
+						 .flags = r->rom ? KVM_MEM_READONLY : 0,
 						 .guest_phys_addr = r->gpa,
 						 .memory_size = r->size,
 						 .userspace_addr = (uintptr_t)r->hva };
@@ -74,7 +75,7 @@ static int xen_enable(struct vm *vm, const char **why)
 	       "5.18 or newer)";
 	if ((vm->xen_caps & XEN_NEEDED) != XEN_NEEDED) {
 		vm->hw = &xen_hw_user;
-		return vm->call_port ? 0 : -ENOSYS;
+		return vm->call_port || vm->pc ? 0 : -ENOSYS;
 	}
 	*why = "turning KVM's support for Xen guests on";
 	if (ioctl(vm->fd, KVM_XEN_HVM_CONFIG, &config) < 0 ||
@@ -141,7 +142,7 @@ static int vm_build(struct vm *vm, const struct vm_spec *spec, const char **why)
 	*why = "the guest's memory";
 	err = gmem_init(&vm->mem,
 			spec->maxmem > spec->memory ? spec->maxmem : spec->memory,
-			slot_set, vm);
+			spec->pc, slot_set, vm);
 	if (!err)
 		err = xen_domain_init(vm, spec->domid);
 	vm->xen.max_pages = spec->memory / XEN_PAGE_SIZE;
@@ -165,6 +166,7 @@ int vm_create(struct vm **out, const struct vm_spec *spec, const char **why)
 	vm->mem.ram_fd = vm->mem.special_fd = -1;
 	vm->log_budget = LOG_BUDGET;
 	vm->call_port = spec->call_port;
+	vm->pc = spec->pc;
 	vm->nvcpus = spec->vcpus;
 	memcpy(vm->name, spec->name, strnlen(spec->name, sizeof(vm->name) - 1));
 	pthread_mutex_init(&vm->lock, NULL);

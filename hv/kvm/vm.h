@@ -33,6 +33,8 @@ struct vm_spec {
 	/* hypercalls by `out %eax, $VM_CALL_PORT` with the same registers: for
 	 * guests on a KVM that cannot run vmcall (tests) */
 	bool call_port;
+	/* a PC's memory and no Xen: the guest starts at its firmware's reset vector */
+	bool pc;
 };
 #define VM_CALL_PORT 0xf4
 
@@ -53,7 +55,7 @@ struct vm {
 	char name[64];
 	int kvm_fd, fd;
 	unsigned xen_caps; /* KVM_XEN_HVM_CONFIG_*; 0: KVM knows no Xen */
-	bool call_port;
+	bool call_port, pc;
 	struct gmem mem;
 	pthread_mutex_t lock;
 	unsigned nvcpus;

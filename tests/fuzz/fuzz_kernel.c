@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct kernel k;
 	int err;
 
-	if (!mem.n && gmem_init(&mem, RAM, NULL, NULL))
+	if (!mem.n && gmem_init(&mem, RAM, false, NULL, NULL))
 		abort();
 	if (!size)
 		return 0;

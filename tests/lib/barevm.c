@@ -184,7 +184,7 @@ struct barevm *barevm_open(unsigned vcpus)
 	b->no_remote = 99;
 	b->vm.nvcpus = vcpus;
 	pthread_mutex_init(&b->vm.lock, NULL);
-	must(!gmem_init(&b->vm.mem, BAREVM_BYTES, NULL, NULL), "gmem");
+	must(!gmem_init(&b->vm.mem, BAREVM_BYTES, false, NULL, NULL), "gmem");
 	must(!xen_domain_init(&b->vm, BAREVM_DOMID), "domain");
 	for (unsigned i = 0; i < vcpus; i++) {
 		b->vcpu[i].vm = &b->vm;

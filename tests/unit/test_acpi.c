@@ -120,7 +120,7 @@ static void test_cpuid(void **state)
 
 	(void)state;
 	host_fill(host, UINT32_MAX);
-	assert_int_equal(cpuid_policy(host, g, 3, 4, 42), 0);
+	assert_int_equal(cpuid_policy(host, g, 3, 4, 42, true), 0);
 	/* none but the model's: no AVX-512, no TSX, no SVM or VMX, no PMU, no SGX */
 	e = find(g, 7, 0);
 	assert_int_equal(e->ebx & (1u << 16 | 1u << 4 | 1u << 11), 0);
@@ -146,14 +146,14 @@ static void test_cpuid(void **state)
 	assert_int_equal(find(g, 0x40000004, 0)->ecx, 42);
 	/* what the host lacks is not shown; but that there is a hypervisor */
 	host_fill(host, 0);
-	assert_int_equal(cpuid_policy(host, g, 0, 1, 1), 0);
+	assert_int_equal(cpuid_policy(host, g, 0, 1, 1, true), 0);
 	assert_int_equal(find(g, 1, 0)->ecx, 1u << 31);
 	assert_int_equal(find(g, 1, 0)->edx, 0);
 	assert_int_equal(find(g, 7, 0)->ebx, 0);
 	host->nent = CPUID_MAX_ENTRIES;
 	for (unsigned i = 0; i < CPUID_MAX_ENTRIES; i++)
 		host->entry[i].function = 0xd;
-	assert_int_equal(cpuid_policy(host, g, 0, 1, 1), -E2BIG);
+	assert_int_equal(cpuid_policy(host, g, 0, 1, 1, true), -E2BIG);
 	free(host);
 	free(g);
 }

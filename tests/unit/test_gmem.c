@@ -23,10 +23,11 @@ static void test_bounds(void **state)
 	struct gmem m;
 
 	(void)state;
-	assert_int_equal(gmem_init(&m, 4097, NULL, NULL), -EINVAL);
-	assert_int_equal(gmem_init(&m, PAGE, NULL, NULL), -EINVAL);
-	assert_int_equal(gmem_init(&m, GMEM_MAX_BYTES + PAGE, NULL, NULL), -EINVAL);
-	assert_int_equal(gmem_init(&m, 4u << 20, NULL, NULL), 0);
+	assert_int_equal(gmem_init(&m, 4097, false, NULL, NULL), -EINVAL);
+	assert_int_equal(gmem_init(&m, PAGE, false, NULL, NULL), -EINVAL);
+	assert_int_equal(gmem_init(&m, GMEM_MAX_BYTES + PAGE, false, NULL, NULL),
+			 -EINVAL);
+	assert_int_equal(gmem_init(&m, 4u << 20, false, NULL, NULL), 0);
 	assert_non_null(gmem_ptr(&m, 0, 4u << 20));
 	assert_null(gmem_ptr(&m, 0, (4u << 20) + 1));
 	assert_non_null(gmem_ptr(&m, (4u << 20) - 1, 1));
@@ -50,7 +51,7 @@ static void test_hole(void **state)
 	struct gmem m;
 
 	(void)state;
-	assert_int_equal(gmem_init(&m, size, NULL, NULL), 0);
+	assert_int_equal(gmem_init(&m, size, false, NULL, NULL), 0);
 	assert_non_null(gmem_ptr(&m, GMEM_HOLE - 1, 1));
 	assert_null(gmem_ptr(&m, GMEM_HOLE - 1, 2));
 	assert_null(gmem_ptr(&m, GMEM_HOLE, 1));
@@ -91,7 +92,7 @@ static void test_place(void **state)
 	char *p;
 
 	(void)state;
-	assert_int_equal(gmem_init(&m, 4u << 20, NULL, NULL), 0);
+	assert_int_equal(gmem_init(&m, 4u << 20, false, NULL, NULL), 0);
 	assert_int_equal(gmem_write(&m, 8 * PAGE, "ram", 3), 0);
 	/* over RAM, which is there again afterwards */
 	assert_int_equal(gmem_place(&m, 8, fd, 1, GMEM_RW), 0);
@@ -135,7 +136,7 @@ static void test_place_everywhere(void **state)
 	int fd = pages_fd(), err = 0;
 
 	(void)state;
-	assert_int_equal(gmem_init(&m, 4u << 20, NULL, NULL), 0);
+	assert_int_equal(gmem_init(&m, 4u << 20, false, NULL, NULL), 0);
 	for (uint64_t i = 2; i < 200 && !err; i++) {
 		err = gmem_place(&m, (GMEM_HIGH + i * GMEM_CHUNK) / PAGE, fd, 0, GMEM_RW);
 		placed += !err;
@@ -152,7 +153,7 @@ static void test_balloon(void **state)
 	int fd = pages_fd();
 
 	(void)state;
-	assert_int_equal(gmem_init(&m, 4u << 20, NULL, NULL), 0);
+	assert_int_equal(gmem_init(&m, 4u << 20, false, NULL, NULL), 0);
 	assert_int_equal(gmem_write(&m, 3 * PAGE, "old", 3), 0);
 	assert_int_equal(gmem_populate(&m, 3, 1), -ENOENT);
 	assert_int_equal(gmem_release(&m, 3, 1), 0);
@@ -180,7 +181,7 @@ static void test_balloon_range(void **state)
 	struct gmem m;
 
 	(void)state;
-	assert_int_equal(gmem_init(&m, size, NULL, NULL), 0);
+	assert_int_equal(gmem_init(&m, size, false, NULL, NULL), 0);
 	assert_int_equal(gmem_release(&m, GMEM_HOLE / PAGE - 4, 8), -ENOENT);
 	assert_int_equal(gmem_release(&m, high, 0), -ENOENT);
 	assert_int_equal(gmem_release(&m, 1, UINT64_MAX), -ENOENT);
@@ -233,6 +234,44 @@ static void test_io(void **state)
 	assert_int_equal(buf[15], 0xff);
 	io_access(&t, 0x100, true, buf, 4); /* takes no writes */
 	assert_int_equal(sum, 2);
+	/* who has the rest, by whole addresses; and a range that goes */
+	t.rest = &ops;
+	t.rest_arg = &sum;
+	io_access(&t, 0x208, false, buf, 1);
+	assert_int_equal(buf[0], 8);
+	assert_int_equal(sum, 3);
+	io_del(&t, 0x101);
+	assert_int_equal(t.n, 1);
+	io_del(&t, 0x100);
+	assert_int_equal(t.n, 0);
+	assert_int_equal(io_add(&t, 0x107, 0x108, &ops, &sum), 0);
+}
+
+/* A PC: nothing where its screen is, firmware that is read alone. */
+static void test_pc(void **state)
+{
+	int fd = memfd_create("rom", MFD_CLOEXEC);
+	uint64_t offset;
+	struct gmem m;
+
+	(void)state;
+	assert_true(fd >= 0 && !ftruncate(fd, 2 * PAGE));
+	assert_int_equal(gmem_init(&m, 4u << 20, true, NULL, NULL), 0);
+	assert_non_null(gmem_ptr(&m, GMEM_VGA - PAGE, PAGE));
+	assert_null(gmem_ptr_ro(&m, GMEM_VGA - 1, 2));
+	assert_null(gmem_ptr_ro(&m, GMEM_VGA, 1));
+	assert_null(gmem_ptr_ro(&m, GMEM_ROMS - 1, 1));
+	assert_non_null(gmem_ptr(&m, GMEM_ROMS, (4u << 20) - GMEM_ROMS));
+	assert_int_equal(gmem_ram_offset(&m, GMEM_ROMS / PAGE, &offset), 0);
+	assert_int_equal(offset, GMEM_ROMS);
+	assert_int_equal(gmem_add_rom(&m, GMEM_HIGH - 2 * PAGE, 2 * PAGE, fd), 0);
+	assert_int_equal(pwrite(fd, "rom", 3, PAGE), 3);
+	assert_memory_equal(gmem_ptr_ro(&m, GMEM_HIGH - PAGE, PAGE), "rom", 3);
+	assert_null(gmem_ptr(&m, GMEM_HIGH - PAGE, 1));
+	assert_int_equal(gmem_write(&m, GMEM_HIGH - PAGE, "x", 1), -EFAULT);
+	assert_true(m.region[m.n - 1].rom);
+	gmem_fini(&m);
+	close(fd);
 }
 
 int main(void)
@@ -241,7 +280,7 @@ int main(void)
 		cmocka_unit_test(test_bounds),	cmocka_unit_test(test_hole),
 		cmocka_unit_test(test_place),	cmocka_unit_test(test_place_everywhere),
 		cmocka_unit_test(test_balloon), cmocka_unit_test(test_balloon_range),
-		cmocka_unit_test(test_io),
+		cmocka_unit_test(test_io),	cmocka_unit_test(test_pc),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,7 +23,7 @@ static struct gmem mem;
 static int setup(void **state)
 {
 	(void)state;
-	return gmem_init(&mem, RAM, NULL, NULL);
+	return gmem_init(&mem, RAM, false, NULL, NULL);
 }
 
 static int teardown(void **state)

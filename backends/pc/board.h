@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The board of an unmodified guest's PC: a machine of hv/kvm, of which it serves all
+ * ports and MMIO, with KVM's interrupt controllers and timer chip and the devices of this
+ * folder.
+ *
+ * Where things lie: RAM below 0xa0000 and from 0xc0000 on, where firmware copies its
+ * option ROMs and itself; the firmware again at the end of 4 GiB.
+ */
+#ifndef TANDEM_BACKENDS_PC_BOARD_H
+#define TANDEM_BACKENDS_PC_BOARD_H
+
+#include <pthread.h>
+
+#include "backends/pc/pci.h"
+#include "hv/base/evloop.h"
+#include "hv/kvm/image.h"
+#include "hv/kvm/vm.h"
+
+#define PCBOARD_FIRMWARE_MAX (256u << 10)
+
+struct pcboard {
+	struct pcbus bus;
+	struct vm *vm;
+	/* Held whenever a device's function runs: bus.h. Never together with vm->lock by
+	 * who has that already. */
+	pthread_mutex_t lock;
+	struct pcibus *pci;
+	int timer_fd, firmware_fd;
+	struct evsource *timer_src;
+};
+
+/* Before the sandbox: the memory of the firmware and the timer. vm: of vm_spec.pc. */
+int pcboard_open(struct pcboard **b, struct vm *vm, struct evloop *loop);
+/* Within it: the firmware's bytes, 64 to 256 KiB. `why`: what is wrong. */
+int pcboard_firmware(struct pcboard *b, const struct image *img, const char **why);
+void pcboard_close(struct pcboard *b);
+
+#endif
