@@ -70,13 +70,14 @@ static int xen_enable(struct vm *vm, const char **why)
 	struct kvm_xen_hvm_attr longmode = { .type = KVM_XEN_ATTR_TYPE_LONG_MODE,
 					     .u.long_mode = 1 };
 
+	vm->hw = &xen_hw_user;
+	if (vm->pc)
+		return 0;
 	vm->xen_caps = caps > 0 ? (unsigned)caps : 0;
 	*why = "this kernel's KVM has no support for Xen guests (CONFIG_KVM_XEN, Linux "
 	       "5.18 or newer)";
-	if ((vm->xen_caps & XEN_NEEDED) != XEN_NEEDED) {
-		vm->hw = &xen_hw_user;
-		return vm->call_port || vm->pc ? 0 : -ENOSYS;
-	}
+	if ((vm->xen_caps & XEN_NEEDED) != XEN_NEEDED)
+		return vm->call_port ? 0 : -ENOSYS;
 	*why = "turning KVM's support for Xen guests on";
 	if (ioctl(vm->fd, KVM_XEN_HVM_CONFIG, &config) < 0 ||
 	    ioctl(vm->fd, KVM_XEN_HVM_SET_ATTR, &longmode) < 0)
