@@ -5,16 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-struct sdt {
-	char signature[4];
-	uint32_t length;
-	uint8_t revision, checksum;
-	char oem_id[6], oem_table_id[8];
-	uint32_t oem_revision;
-	char creator_id[4];
-	uint32_t creator_revision;
-} __attribute__((packed));
-_Static_assert(sizeof(struct sdt) == 36, "ACPI 5.2.6");
+#include "hv/base/acpi_sdt.h"
 
 struct rsdp {
 	char signature[8];
@@ -33,7 +24,7 @@ struct gas {
 } __attribute__((packed));
 
 struct fadt {
-	struct sdt h;
+	struct acpi_sdt h;
 	uint32_t firmware_ctrl, dsdt;
 	uint8_t to_arch[109 - 44]; /* nothing of it where hardware is reduced */
 	uint16_t boot_arch;
@@ -57,46 +48,9 @@ _Static_assert(sizeof(struct fadt) == 276, "ACPI 5.2.9");
 #define FADT_SLP_BUTTON (1u << 5)
 #define FADT_HW_REDUCED (1u << 20)
 
-struct madt {
-	struct sdt h;
-	uint32_t lapic, flags;
-} __attribute__((packed));
-struct madt_lapic {
-	uint8_t type, length, processor, apic;
-	uint32_t flags;
-} __attribute__((packed));
-
 /* Name (\_S5, Package () { 5, 5, 0, 0 }) */
 static const uint8_t s5_aml[] = { 0x08, '\\', '_',  'S',  '5',	'_',  0x12, 0x08,
 				  0x04, 0x0a, 0x05, 0x0a, 0x05, 0x0a, 0x00, 0x00 };
-
-static uint8_t sum(const void *p, size_t len)
-{
-	const uint8_t *b = p;
-	uint8_t s = 0;
-
-	while (len--)
-		s = (uint8_t)(s + *b++);
-	return s;
-}
-
-static void sdt_fill(struct sdt *t, const char *signature, size_t len, uint8_t revision)
-{
-	memcpy(t->signature, signature, 4);
-	t->length = (uint32_t)len;
-	t->revision = revision;
-	memcpy(t->oem_id, "TANDEM", 6);
-	memcpy(t->oem_table_id, "TANDEMVM", 8);
-	t->oem_revision = 1;
-	memcpy(t->creator_id, "TNDM", 4);
-	t->creator_revision = 1;
-}
-
-static void sdt_close(struct sdt *t)
-{
-	t->checksum = 0;
-	t->checksum = (uint8_t)-sum(t, t->length);
-}
 
 static void fadt_build(struct fadt *f, uint64_t dsdt)
 {
@@ -104,58 +58,58 @@ static void fadt_build(struct fadt *f, uint64_t dsdt)
 		.space = 1, .bits = 8, .access = 1, .address = ACPI_SLEEP_PORT
 	};
 
-	sdt_fill(&f->h, "FACP", sizeof(*f), 6);
+	acpi_sdt_fill(&f->h, "FACP", sizeof(*f), 6);
 	f->dsdt = (uint32_t)dsdt;
 	f->x_dsdt = dsdt;
 	f->boot_arch = FADT_NO_VGA | FADT_NO_CMOS;
 	f->flags = FADT_WBINVD | FADT_PWR_BUTTON | FADT_SLP_BUTTON | FADT_HW_REDUCED;
 	f->sleep_control = f->sleep_status = sleep;
 	f->sleep_status.address++;
-	sdt_close(&f->h);
+	acpi_sdt_close(&f->h);
 }
 
-static void madt_build(struct madt *m, unsigned vcpus)
+static void madt_build(struct acpi_madt *m, unsigned vcpus)
 {
-	struct madt_lapic *l = (struct madt_lapic *)(m + 1);
+	struct acpi_madt_lapic *l = (struct acpi_madt_lapic *)(m + 1);
 
-	sdt_fill(&m->h, "APIC", sizeof(*m) + vcpus * sizeof(*l), 4);
-	m->lapic = 0xfee00000u;
+	acpi_sdt_fill(&m->h, "APIC", sizeof(*m) + vcpus * sizeof(*l), 4);
+	m->lapic = ACPI_LAPIC_ADDRESS;
 	for (unsigned i = 0; i < vcpus; i++)
-		l[i] = (struct madt_lapic){ 0, sizeof(*l), (uint8_t)i, (uint8_t)i, 1 };
-	sdt_close(&m->h);
+		l[i] = acpi_madt_lapic(i);
+	acpi_sdt_close(&m->h);
 }
 
 static void rsdp_build(struct rsdp *r, uint64_t xsdt)
 {
 	memcpy(r->signature, "RSD PTR ", 8);
-	memcpy(r->oem_id, "TANDEM", 6);
+	memcpy(r->oem_id, ACPI_OEM, 6);
 	r->revision = 2;
 	r->length = sizeof(*r);
 	r->xsdt = xsdt;
-	r->checksum = (uint8_t)-sum(r, 20);
-	r->extended_checksum = (uint8_t)-sum(r, sizeof(*r));
+	r->checksum = (uint8_t)-acpi_sum(r, 20);
+	r->extended_checksum = (uint8_t)-acpi_sum(r, sizeof(*r));
 }
 
 int acpi_build(uint8_t *buf, size_t size, uint64_t gpa, unsigned vcpus)
 {
 	const size_t xsdt_at = 64, dsdt_at = 128, fadt_at = 256, madt_at = 640;
-	const size_t end =
-		madt_at + sizeof(struct madt) + vcpus * sizeof(struct madt_lapic);
-	struct sdt *xsdt = (struct sdt *)(buf + xsdt_at);
-	struct sdt *dsdt = (struct sdt *)(buf + dsdt_at);
+	const size_t end = madt_at + sizeof(struct acpi_madt) +
+			   vcpus * sizeof(struct acpi_madt_lapic);
+	struct acpi_sdt *xsdt = (struct acpi_sdt *)(buf + xsdt_at);
+	struct acpi_sdt *dsdt = (struct acpi_sdt *)(buf + dsdt_at);
 	uint64_t tables[2] = { gpa + fadt_at, gpa + madt_at };
 
 	if (end > size || gpa + end > UINT32_MAX)
 		return -ENOSPC;
 	memset(buf, 0, end);
-	sdt_fill(dsdt, "DSDT", sizeof(*dsdt) + sizeof(s5_aml), 2);
+	acpi_sdt_fill(dsdt, "DSDT", sizeof(*dsdt) + sizeof(s5_aml), 2);
 	memcpy(dsdt + 1, s5_aml, sizeof(s5_aml));
-	sdt_close(dsdt);
+	acpi_sdt_close(dsdt);
 	fadt_build((struct fadt *)(buf + fadt_at), gpa + dsdt_at);
-	madt_build((struct madt *)(buf + madt_at), vcpus);
-	sdt_fill(xsdt, "XSDT", sizeof(*xsdt) + sizeof(tables), 1);
+	madt_build((struct acpi_madt *)(buf + madt_at), vcpus);
+	acpi_sdt_fill(xsdt, "XSDT", sizeof(*xsdt) + sizeof(tables), 1);
 	memcpy(xsdt + 1, tables, sizeof(tables));
-	sdt_close(xsdt);
+	acpi_sdt_close(xsdt);
 	rsdp_build((struct rsdp *)buf, gpa + xsdt_at);
 	return (int)end;
 }
