@@ -21,8 +21,6 @@
 #define IOAPIC	    0xfec00000u
 #define TIMER_PIN   2u
 #define CENTURY	    0x32
-#define ACPI_ON	    0xf1 /* to port 0xb2 */
-#define ACPI_OFF    0xf0
 
 struct facs {
 	char signature[4];
@@ -210,8 +208,8 @@ static size_t fadt_build(struct build *b, size_t facs, size_t dsdt)
 			  .model = MULTIPLE_APICS,
 			  .sci = FW_SCI,
 			  .smi_port = 0xb2,
-			  .acpi_on = ACPI_ON,
-			  .acpi_off = ACPI_OFF,
+			  .acpi_on = FW_ACPI_ON,
+			  .acpi_off = FW_ACPI_OFF,
 			  .pm1a_evt = FW_PM_BASE,
 			  .pm1a_cnt = FW_PM_BASE + 4,
 			  .pm_timer = FW_PM_BASE + 8,

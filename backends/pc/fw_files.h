@@ -15,6 +15,9 @@
 #define FW_PM_BASE  0x600
 #define FW_GPE_BASE 0xafe0
 #define FW_SCI	    9
+/* Commands to port 0xb2 that switch ACPI on and off. */
+#define FW_ACPI_ON  0xf1
+#define FW_ACPI_OFF 0xf0
 
 struct fw_machine {
 	uint64_t below_4g, above_4g;	 /* bytes of RAM */
