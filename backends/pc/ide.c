@@ -11,7 +11,8 @@
 #define TIMING_DECODE 0x80u /* in the high byte: the channel's ports are there */
 #define LATENCY	      0x0d
 
-#define CMD_DIAGNOSTIC 0x90
+#define CMD_DEVICE_RESET 0x08
+#define CMD_DIAGNOSTIC	 0x90
 
 static const struct {
 	uint16_t command, control;
@@ -59,8 +60,8 @@ void ide_signature(struct ide_drive *d)
 {
 	d->reg[IDE_NSECTOR] = 1;
 	d->reg[IDE_LBA_LOW] = 1;
-	d->reg[IDE_LBA_MID] = 0;
-	d->reg[IDE_LBA_HIGH] = 0;
+	d->reg[IDE_LBA_MID] = d->kind == IDE_CDROM ? 0x14 : 0;
+	d->reg[IDE_LBA_HIGH] = d->kind == IDE_CDROM ? 0xeb : 0;
 }
 
 /* After a software reset, or the diagnostic. */
@@ -90,8 +91,16 @@ static void channel_reset(struct ide_channel *ch)
 		d->kind = d->fitted;
 		if (d->kind == IDE_DISK)
 			ide_disk_power_on(d);
+		else if (d->kind == IDE_CDROM)
+			ide_cd_power_on(d);
 	}
 	drives_reset(ch);
+}
+
+void ide_fit(struct ide_drive *d, enum ide_kind kind)
+{
+	d->fitted = kind;
+	channel_reset(d->ch);
 }
 
 /* ------------------------------------------------------------------ registers */
@@ -154,6 +163,8 @@ static void command(struct ide_channel *ch, uint8_t code)
 	if (code == CMD_DIAGNOSTIC) {
 		drives_reset(ch);
 		ide_intrq(&ch->drive[0], true);
+	} else if (d->kind == IDE_CDROM) {
+		ide_cd_command(d, code);
 	} else {
 		ide_disk_command(d, code);
 	}
@@ -162,8 +173,10 @@ static void command(struct ide_channel *ch, uint8_t code)
 static void reg_write(struct ide_channel *ch, unsigned reg, uint8_t value)
 {
 	ch->control &= (uint8_t)~IDE_CTL_HOB;
-	/* a drive that is busy takes nothing */
-	if (ch->flight || status_read(ch) & IDE_ST_BSY)
+	/* a drive that is busy takes nothing, but for one command */
+	if ((ch->flight || status_read(ch) & IDE_ST_BSY) &&
+	    (reg != IDE_COMMAND || value != CMD_DEVICE_RESET ||
+	     ide_selected(ch)->kind != IDE_CDROM || ch->control & IDE_CTL_SRST))
 		return;
 	if (reg == IDE_COMMAND) {
 		command(ch, value);
@@ -284,12 +297,11 @@ int ide_attach_disk(struct ide *ide, unsigned unit, struct pcdisk *disk,
 		return -EEXIST;
 	if (disk->info.sector_size != IDE_SECTOR || disk->info.size < IDE_SECTOR)
 		return -EINVAL;
-	d->fitted = d->kind = IDE_DISK;
 	d->disk = disk;
 	/* cannot be cut: longer ones are not what the caller promised */
 	strncpy(d->serial, serial, IDE_SERIAL);
 	ide_disk_init(d);
-	channel_reset(d->ch);
+	ide_fit(d, IDE_DISK);
 	return 0;
 }
 

@@ -34,6 +34,20 @@ struct ide *ide_new(struct pcbus *b, struct pcibus *p, unsigned slot, unsigned f
 int ide_attach_disk(struct ide *ide, unsigned unit, struct pcdisk *disk,
 		    const char *serial);
 
+/*
+ * A CD-ROM (and DVD-ROM) drive, before the machine runs, and its medium or NULL; -EEXIST,
+ * -EINVAL: the medium is not of sectors of 2048 bytes or parts of them, or has none.
+ */
+int ide_attach_cdrom(struct ide *ide, unsigned unit, struct pcdisk *medium);
+/* A medium into the drive, whose tray closes. -ENODEV no such drive, -EEXIST there is
+ * one, -EINVAL as above. */
+int ide_insert(struct ide *ide, unsigned unit, struct pcdisk *medium);
+/*
+ * Takes the medium out, if there is one; then it is the caller's again. -ENODEV; -EBUSY:
+ * the guest has locked the tray; it is asked to let go, or, with force, not asked.
+ */
+int ide_eject(struct ide *ide, unsigned unit, bool force);
+
 /* Disks are gone, as the unplug protocol wants it: the guest finds nothing there any
  * more until the machine's next reset. CD-ROM drives stay. */
 void ide_unplug_disks(struct ide *ide);

@@ -46,7 +46,6 @@ enum {
 #define CHS_SPT		63u
 #define CHS_CYLINDERS	16383u
 #define POWER_ACTIVE	0xff
-#define MODE_MWDMA2	0x22
 #define ERR_ICRC	0x80u
 #define MODEL		"TANDEM HARDDISK"
 #define FIRMWARE	"1.0"
@@ -87,7 +86,32 @@ bool ide_mode_ok(uint8_t mode)
 	       (mode >= 0x20 && mode <= 0x22) || (mode >= 0x40 && mode <= 0x42);
 }
 
-void ide_disk_identify(const struct ide_drive *d, uint8_t *buf)
+/* Modes and the standard. */
+void ide_id_common(const struct ide_drive *d, uint8_t *buf)
+{
+	ide_id_string(buf, 10, ID_SERIAL_WORDS, d->serial);
+	ide_id_string(buf, 23, ID_FW_WORDS, FIRMWARE);
+	ide_id_word(buf, 53, 7); /* words 54-58, 64-70, 88 are valid */
+	ide_id_word(buf, 63, 7u | (d->mode >> 4 == 2 ? 0x100u << (d->mode & 7) : 0));
+	ide_id_word(buf, 64, 3); /* PIO 3 and 4 */
+	for (unsigned word = 65; word <= 68; word++)
+		ide_id_word(buf, word, 120); /* ns a cycle */
+	ide_id_word(buf, 80, 0x007e);	     /* ATA-1 to ATA/ATAPI-6 */
+	ide_id_word(buf, 84, 0x4000);
+	ide_id_word(buf, 87, 0x4000);
+	ide_id_word(buf, 88, 7u | (d->mode >> 4 == 4 ? 0x100u << (d->mode & 7) : 0));
+}
+
+void ide_id_show(struct ide_drive *d)
+{
+	const struct ide_xfer x = { .unit = 1,
+				    .block = IDE_SECTOR,
+				    .filled = IDE_SECTOR };
+
+	ide_begin(d, &x);
+}
+
+static void disk_identify(const struct ide_drive *d, uint8_t *buf)
 {
 	const uint64_t sectors = disk_sectors(d);
 	const uint32_t now = d->heads * d->spt;
@@ -100,8 +124,7 @@ void ide_disk_identify(const struct ide_drive *d, uint8_t *buf)
 	ide_id_word(buf, 1, d->cylinders);
 	ide_id_word(buf, 3, CHS_HEADS);
 	ide_id_word(buf, 6, CHS_SPT);
-	ide_id_string(buf, 10, ID_SERIAL_WORDS, d->serial);
-	ide_id_string(buf, 23, ID_FW_WORDS, FIRMWARE);
+	ide_id_common(d, buf);
 	ide_id_string(buf, 27, ID_MODEL_WORDS, MODEL);
 	ide_id_word(buf, 47, 0x8000 | IDE_MULTIPLE);
 	ide_id_word(buf, 48, 1);      /* PIO by 32 bits */
@@ -109,25 +132,16 @@ void ide_disk_identify(const struct ide_drive *d, uint8_t *buf)
 	ide_id_word(buf, 50, 0x4000);
 	ide_id_word(buf, 51, 0x0200);
 	ide_id_word(buf, 52, 0x0200);
-	ide_id_word(buf, 53, 7); /* words 54-58, 64-70, 88 are valid */
 	ide_id_word(buf, 54, (uint32_t)cylinders);
 	ide_id_word(buf, 55, d->heads);
 	ide_id_word(buf, 56, d->spt);
 	id_dword(buf, 57, (uint32_t)cylinders * now);
 	ide_id_word(buf, 59, d->multiple ? 0x100u | d->multiple : 0);
 	id_dword(buf, 60, sectors < LBA28_MAX ? (uint32_t)sectors : LBA28_MAX);
-	ide_id_word(buf, 63, 7u | (d->mode >> 4 == 2 ? 0x100u << (d->mode & 7) : 0));
-	ide_id_word(buf, 64, 3); /* PIO 3 and 4 */
-	for (unsigned word = 65; word <= 68; word++)
-		ide_id_word(buf, word, 120); /* ns a cycle */
-	ide_id_word(buf, 80, 0x007e);	     /* ATA-1 to ATA/ATAPI-6 */
-	ide_id_word(buf, 82, 0x4020);	     /* NOP; write cache */
-	ide_id_word(buf, 83, 0x7400);	     /* FLUSH CACHE (EXT), 48-bit */
-	ide_id_word(buf, 84, 0x4000);
+	ide_id_word(buf, 82, 0x4020); /* NOP; write cache */
+	ide_id_word(buf, 83, 0x7400); /* FLUSH CACHE (EXT), 48-bit */
 	ide_id_word(buf, 85, 0x4000u | (d->cached ? 0x20 : 0));
 	ide_id_word(buf, 86, 0x3400);
-	ide_id_word(buf, 87, 0x4000);
-	ide_id_word(buf, 88, 7u | (d->mode >> 4 == 4 ? 0x100u << (d->mode & 7) : 0));
 	id_dword(buf, 100, (uint32_t)sectors);
 	id_dword(buf, 102, (uint32_t)(sectors >> 32));
 }
@@ -137,7 +151,7 @@ void ide_disk_power_on(struct ide_drive *d)
 	d->heads = CHS_HEADS;
 	d->spt = CHS_SPT;
 	d->multiple = 0;
-	d->mode = MODE_MWDMA2;
+	d->mode = IDE_MODE_DEFAULT;
 	d->cached = true;
 }
 
@@ -148,7 +162,6 @@ void ide_disk_init(struct ide_drive *d)
 	d->cylinders = (uint16_t)(cylinders < CHS_CYLINDERS ? cylinders : CHS_CYLINDERS);
 	if (!d->cylinders)
 		d->cylinders = 1;
-	ide_disk_power_on(d);
 }
 
 /* --------------------------------------------------------------------- addresses */
@@ -253,11 +266,15 @@ static void flush(struct ide_drive *d)
 	ide_begin(d, &x);
 }
 
-static void set_features(struct ide_drive *d)
+void ide_set_features(struct ide_drive *d)
 {
 	switch (d->reg[IDE_FEATURES]) {
 	case 0x02:
 	case 0x82:
+		if (d->kind != IDE_DISK) {
+			ide_bad(d, IDE_ERR_ABRT);
+			return;
+		}
 		d->cached = d->reg[IDE_FEATURES] == 0x02;
 		if (!d->cached) {
 			flush(d); /* what it holds */
@@ -316,6 +333,27 @@ static void seek(struct ide_drive *d)
 		ide_bad(d, IDE_ERR_IDNF);
 }
 
+/* There is nothing to be saved here by spinning down: all but the check is done at once.
+ */
+bool ide_power_command(struct ide_drive *d, uint8_t command)
+{
+	switch (command) {
+	case ATA_CHECK_POWER:
+		d->reg[IDE_NSECTOR] = POWER_ACTIVE;
+		break;
+	case ATA_STANDBY_IMMEDIATE:
+	case ATA_IDLE_IMMEDIATE:
+	case ATA_STANDBY:
+	case ATA_IDLE:
+	case ATA_SLEEP:
+		break;
+	default:
+		return false;
+	}
+	ide_good(d);
+	return true;
+}
+
 /* Those that read or write. False: it is none. */
 static bool data_command(struct ide_drive *d, uint8_t command)
 {
@@ -354,7 +392,7 @@ static bool data_command(struct ide_drive *d, uint8_t command)
 
 void ide_disk_command(struct ide_drive *d, uint8_t command)
 {
-	if (data_command(d, command))
+	if (data_command(d, command) || ide_power_command(d, command))
 		return;
 	if ((command & 0xf0) == ATA_RECALIBRATE)
 		command = ATA_RECALIBRATE;
@@ -362,11 +400,11 @@ void ide_disk_command(struct ide_drive *d, uint8_t command)
 		command = ATA_SEEK;
 	switch (command) {
 	case ATA_IDENTIFY:
-		ide_disk_identify(d, d->ch->buf);
-		ide_answer(d, IDE_SECTOR, IDE_SECTOR, false);
+		disk_identify(d, d->ch->buf);
+		ide_id_show(d);
 		break;
 	case ATA_SET_FEATURES:
-		set_features(d);
+		ide_set_features(d);
 		break;
 	case ATA_SET_MULTIPLE:
 		set_multiple(d);
@@ -381,16 +419,7 @@ void ide_disk_command(struct ide_drive *d, uint8_t command)
 	case ATA_SEEK:
 		seek(d);
 		break;
-	case ATA_CHECK_POWER:
-		d->reg[IDE_NSECTOR] = POWER_ACTIVE;
-		ide_good(d);
-		break;
 	case ATA_RECALIBRATE:
-	case ATA_STANDBY_IMMEDIATE:
-	case ATA_IDLE_IMMEDIATE:
-	case ATA_STANDBY:
-	case ATA_IDLE:
-	case ATA_SLEEP:
 		ide_good(d);
 		break;
 	default:

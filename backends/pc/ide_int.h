@@ -16,6 +16,8 @@
 #define IDE_IOV	     64u
 #define IDE_DIRECT   (1u << 20) /* bytes at most straight from or to the guest's memory */
 #define IDE_SERIAL   20u
+#define IDE_PACKET   12u   /* bytes of a command packet */
+#define IDE_CD	     2048u /* a medium's sector */
 
 /* Command block registers, by their port. */
 enum {
@@ -48,6 +50,11 @@ enum {
 #define IDE_CTL_SRST 0x04u
 #define IDE_CTL_NIEN 0x02u
 
+/* Interrupt reason of packet commands. */
+#define IDE_REASON_CDB	0x01u
+#define IDE_REASON_IN	0x02u
+#define IDE_REASON_DONE 0x03u
+
 #define IDE_BM_START 0x01u /* command */
 #define IDE_BM_READ  0x08u
 #define IDE_BM_ACT   0x01u /* status */
@@ -56,6 +63,24 @@ enum {
 #define IDE_BM_DRIVE 0x60u /* the guest's: drives that can do DMA */
 
 enum ide_kind { IDE_NONE, IDE_DISK, IDE_CDROM };
+
+/* Sense data: what the last packet command failed with. */
+struct ide_sense {
+	uint8_t key, asc, ascq;
+	bool at_valid;
+	uint32_t at; /* the sector */
+};
+
+/* A CD-ROM drive's own. */
+struct ide_cd {
+	struct ide_sense sense;
+	uint8_t attention; /* additional sense code of a unit attention that is due; or 0
+			    */
+	uint8_t event;	   /* of the medium, that is to be told */
+	bool open, locked; /* the tray */
+	bool dma;	   /* this packet command's data */
+	uint16_t limit;	   /* or by PIO: bytes for one DRQ */
+};
 
 struct ide_drive {
 	struct ide_channel *ch;
@@ -72,10 +97,12 @@ struct ide_drive {
 	uint8_t multiple;   /* sectors a block; 0: not set */
 	uint8_t mode;	    /* as SET FEATURES takes it */
 	bool cached;	    /* write cache on */
+	struct ide_cd cd;
 };
 
 enum ide_phase {
 	IDE_IDLE,
+	IDE_CDB,    /* the guest is to write a command packet, buf[at..stop) */
 	IDE_PIO,    /* the guest is to move buf[at..stop) */
 	IDE_DMA,    /* the guest is to start the bus master, or it runs */
 	IDE_MEDIUM, /* the medium is at work */
@@ -88,6 +115,7 @@ struct ide_xfer {
 	uint8_t drive;
 	bool dma, write, verify; /* verify: reads, and shows nothing */
 	bool flush;		 /* of the cache, in the end */
+	bool packet;		 /* of a packet command */
 	uint32_t unit;		 /* bytes of the medium's sectors */
 	uint32_t block;		 /* PIO: bytes for one DRQ */
 	uint64_t lba, left;	 /* sectors that the medium still has to give or take */
@@ -152,6 +180,8 @@ void ide_intrq(struct ide_drive *d, bool level);
 /* The command is over: for the guest. */
 void ide_good(struct ide_drive *d);
 void ide_bad(struct ide_drive *d, uint8_t error);
+/* There is such a drive now, as after power on. */
+void ide_fit(struct ide_drive *d, enum ide_kind kind);
 /* Its registers as a reset leaves them: what it is. */
 void ide_signature(struct ide_drive *d);
 
@@ -162,13 +192,47 @@ void ide_disk_power_on(struct ide_drive *d);
 void ide_disk_command(struct ide_drive *d, uint8_t command);
 /* What it was at could not be done; -EFAULT: the guest's memory is not there. */
 void ide_disk_failed(struct ide_drive *d, const struct ide_xfer *x, int result);
-/* The disk's IDENTIFY DEVICE data into 512 bytes. */
-void ide_disk_identify(const struct ide_drive *d, uint8_t *buf);
-/* For both kinds of drives: a word, a string of n words. */
+/* For both kinds of drives: identification, of which buf has 512 bytes. A word, a string
+ * of n words, what both have the same; then it is shown. */
 void ide_id_word(uint8_t *buf, unsigned word, uint32_t value);
 void ide_id_string(uint8_t *buf, unsigned word, unsigned n, const char *s);
+void ide_id_common(const struct ide_drive *d, uint8_t *buf);
+void ide_id_show(struct ide_drive *d);
+void ide_set_features(struct ide_drive *d);
+#define IDE_MODE_DEFAULT 0x22 /* multiword DMA 2 */
+/* CHECK POWER MODE and its like. False: it is none. */
+bool ide_power_command(struct ide_drive *d, uint8_t command);
 /* Is there such a transfer mode (SET FEATURES 03h)? */
 bool ide_mode_ok(uint8_t mode);
+
+/* ------------------------------------------------------------------ ide_atapi.c */
+
+void ide_cd_power_on(struct ide_drive *d);
+void ide_cd_command(struct ide_drive *d, uint8_t command);
+/* The command packet is in the buffer. */
+void ide_cd_packet(struct ide_drive *d);
+/* A packet command is over. */
+void ide_cd_good(struct ide_drive *d);
+void ide_cd_check(struct ide_drive *d, uint8_t key, uint8_t asc, uint8_t ascq);
+void ide_cd_failed(struct ide_drive *d, const struct ide_xfer *x, int result);
+/* Its medium, if that can be read; and how many sectors it has. */
+bool ide_cd_loaded(const struct ide_drive *d);
+uint32_t ide_cd_sectors(const struct ide_drive *d);
+
+#define IDE_EVENT_EJECT	  1 /* asked for */
+#define IDE_EVENT_NEW	  2
+#define IDE_EVENT_REMOVED 3
+
+/* -------------------------------------------------------------------- ide_mmc.c */
+
+/* The answer to packet p in buf, which is zero: its length, as if no allocation length
+ * were given; 0: a field of p is not right. *max gets the allocation length. */
+#define IDE_ANSWER_MAX 256u
+typedef uint32_t ide_answer_fn(struct ide_drive *d, const uint8_t *p, uint8_t *buf,
+			       uint32_t *max);
+ide_answer_fn ide_mmc_inquiry, ide_mmc_request_sense, ide_mmc_mode_sense,
+	ide_mmc_read_toc, ide_mmc_read_capacity, ide_mmc_configuration, ide_mmc_event,
+	ide_mmc_disc, ide_mmc_mechanism;
 
 /* ------------------------------------------------------------------- ide_xfer.c */
 
@@ -176,8 +240,6 @@ bool ide_mode_ok(uint8_t mode);
 void ide_cancel(struct ide_channel *ch);
 /* Begins a command's transfer; *x says all but its phase, drive and place in buf. */
 void ide_begin(struct ide_drive *d, const struct ide_xfer *x);
-/* A drive's answer: buf[0..len), in blocks of PIO or by DMA. len is not 0. */
-void ide_answer(struct ide_drive *d, uint32_t len, uint32_t block, bool dma);
 /* Goes on: the next share, or the end. */
 void ide_run(struct ide_channel *ch);
 /* Its data register. */

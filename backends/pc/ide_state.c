@@ -11,14 +11,18 @@ struct drive_state {
 	uint8_t unplugged, intrq, status, error;
 	uint8_t reg[IDE_NR_REGS], before[IDE_NR_REGS];
 	uint8_t heads, spt, multiple, mode;
-	uint8_t cached, zero[3];
+	uint8_t cached;
+	/* a CD-ROM drive's */
+	uint8_t key, asc, ascq, at_valid, attention, event, open, locked, dma;
+	uint16_t limit;
+	uint32_t at;
 };
 
 struct xfer_state {
 	uint64_t lba, left;
 	uint32_t unit, block, at, stop, filled;
 	uint8_t phase, drive, dma, write;
-	uint8_t flush, zero[7];
+	uint8_t flush, packet, zero[6];
 };
 
 struct channel_state {
@@ -29,9 +33,9 @@ struct channel_state {
 	uint32_t zero;
 };
 
-_Static_assert(sizeof(struct drive_state) == 28, "no padding");
+_Static_assert(sizeof(struct drive_state) == 40, "no padding");
 _Static_assert(sizeof(struct xfer_state) == 48, "no padding");
-_Static_assert(sizeof(struct channel_state) == 128, "no padding");
+_Static_assert(sizeof(struct channel_state) == 152, "no padding");
 
 /* ------------------------------------------------------------------------- save */
 
@@ -48,6 +52,17 @@ static void drive_save(const struct ide_drive *d, struct drive_state *s)
 	s->multiple = d->multiple;
 	s->mode = d->mode;
 	s->cached = d->cached;
+	s->key = d->cd.sense.key;
+	s->asc = d->cd.sense.asc;
+	s->ascq = d->cd.sense.ascq;
+	s->at_valid = d->cd.sense.at_valid;
+	s->at = d->cd.sense.at;
+	s->attention = d->cd.attention;
+	s->event = d->cd.event;
+	s->open = d->cd.open;
+	s->locked = d->cd.locked;
+	s->dma = d->cd.dma;
+	s->limit = d->cd.limit;
 }
 
 static void channel_save(const struct ide_channel *ch, struct channel_state *s)
@@ -70,6 +85,7 @@ static void channel_save(const struct ide_channel *ch, struct channel_state *s)
 		.dma = x->dma,
 		.write = x->write,
 		.flush = x->flush,
+		.packet = x->packet,
 	};
 	s->bm_table = ch->bm_table;
 	s->prd_table = ch->prd.table;
@@ -107,10 +123,14 @@ static bool drive_ok(const struct ide_drive *d, const struct drive_state *s)
 {
 	if (s->unplugged > (d->fitted == IDE_DISK) || s->intrq > 1 || s->cached > 1)
 		return false;
-	if (d->fitted != IDE_DISK)
+	if (d->fitted == IDE_NONE)
 		return true;
-	return s->spt && s->heads && s->heads <= 16 && s->multiple <= IDE_MULTIPLE &&
-	       !(s->multiple & (s->multiple - 1)) && ide_mode_ok(s->mode);
+	if (d->fitted == IDE_CDROM)
+		return ide_mode_ok(s->mode) && s->key <= 0xf && s->at_valid <= 1 &&
+		       s->event <= IDE_EVENT_REMOVED && s->open <= 1 && s->locked <= 1 &&
+		       s->dma <= 1 && s->limit % 2 == 0;
+	return ide_mode_ok(s->mode) && s->spt && s->heads && s->heads <= 16 &&
+	       s->multiple <= IDE_MULTIPLE && !(s->multiple & (s->multiple - 1));
 }
 
 /* Where the transfer is on the medium. */
@@ -118,9 +138,15 @@ static bool place_ok(const struct ide_drive *d, const struct xfer_state *x)
 {
 	uint64_t units;
 
+	if (x->phase == IDE_CDB)
+		return x->packet && x->unit == 1 && x->write && x->filled == IDE_PACKET &&
+		       !x->left;
 	if (x->unit == 1) /* an answer */
 		return !x->left && !x->lba && !x->write;
-	if (x->unit != IDE_SECTOR || !d->disk)
+	if (x->packet) /* the medium may be another by now: what is not there fails */
+		return x->unit == IDE_CD && !x->write && x->lba <= UINT32_MAX &&
+		       x->left <= UINT32_MAX;
+	if (x->unit != IDE_SECTOR)
 		return false;
 	units = d->disk->info.size / x->unit;
 	return x->lba <= units && x->left <= units - x->lba && x->left <= 65536 &&
@@ -139,14 +165,20 @@ static bool xfer_ok(const struct ide_channel *ch, const struct channel_state *s)
 	    x->dma != (x->phase == IDE_DMA))
 		return false;
 	d = &ch->drive[x->drive];
-	if (d->fitted == IDE_NONE || s->drive[x->drive].unplugged || !place_ok(d, x))
+	if (d->fitted == IDE_NONE || s->drive[x->drive].unplugged)
+		return false;
+	/* a CD-ROM drive's own is a packet command, or shows what it is */
+	if (d->fitted == IDE_CDROM ? x->packet > 1 || (!x->packet && x->unit != 1)
+				   : x->packet)
+		return false;
+	if (!place_ok(d, x))
 		return false;
 	if (x->filled > IDE_BUF || x->at > x->filled)
 		return false;
 	if (x->phase == IDE_DMA)
 		return x->filled || x->left;
-	return x->phase == IDE_PIO && x->at < x->stop && x->stop <= x->filled &&
-	       x->stop - x->at <= x->block;
+	return (x->phase == IDE_PIO || x->phase == IDE_CDB) && x->at < x->stop &&
+	       x->stop <= x->filled && x->stop - x->at <= x->block;
 }
 
 static bool channel_ok(const struct ide_channel *ch, const struct channel_state *s)
@@ -175,6 +207,15 @@ static void drive_load(struct ide_drive *d, const struct drive_state *s)
 	d->multiple = s->multiple;
 	d->mode = s->mode;
 	d->cached = s->cached;
+	d->cd = (struct ide_cd){
+		.sense = { s->key, s->asc, s->ascq, s->at_valid, s->at },
+		.attention = s->attention,
+		.event = s->event,
+		.open = s->open,
+		.locked = s->locked,
+		.dma = s->dma,
+		.limit = s->limit,
+	};
 }
 
 static void channel_load(struct ide_channel *ch, const struct channel_state *s)
@@ -187,6 +228,7 @@ static void channel_load(struct ide_channel *ch, const struct channel_state *s)
 		.dma = s->x.dma,
 		.write = s->x.write,
 		.flush = s->x.flush,
+		.packet = s->x.packet,
 		.unit = s->x.unit,
 		.block = s->x.block,
 		.lba = s->x.lba,

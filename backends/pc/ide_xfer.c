@@ -32,11 +32,14 @@ void ide_end(struct ide_channel *ch)
 {
 	struct ide_drive *d = owner(ch);
 	const bool told = ch->x.dma || ch->x.write || ch->x.verify;
+	const bool packet = ch->x.packet;
 
 	if (ch->x.dma)
 		ide_dma_end(ch);
 	memset(&ch->x, 0, sizeof(ch->x));
-	if (d->kind == IDE_DISK && !told) /* of its last block it told before that */
+	if (packet)
+		ide_cd_good(d);
+	else if (!told) /* of its last block it told before that */
 		d->status = IDE_ST_DRDY | IDE_ST_DSC;
 	else
 		ide_good(d);
@@ -52,7 +55,10 @@ void ide_failed(struct ide_channel *ch, int result)
 	if (ch->x.dma)
 		ide_dma_end(ch);
 	memset(&ch->x, 0, sizeof(ch->x));
-	ide_disk_failed(d, &x, result);
+	if (x.packet)
+		ide_cd_failed(d, &x, result);
+	else
+		ide_disk_failed(d, &x, result);
 }
 
 /* What came and went with it is accounted for. */
@@ -146,6 +152,11 @@ static void pio_ready(struct ide_channel *ch, bool tell)
 
 	x->phase = IDE_PIO;
 	x->stop = x->at + min_u32(x->filled - x->at, x->block);
+	if (x->packet) {
+		d->reg[IDE_NSECTOR] = IDE_REASON_IN;
+		d->reg[IDE_LBA_MID] = (uint8_t)(x->stop - x->at);
+		d->reg[IDE_LBA_HIGH] = (uint8_t)((x->stop - x->at) >> 8);
+	}
 	d->status = IDE_ST_DRDY | IDE_ST_DSC | IDE_ST_DRQ;
 	if (tell)
 		ide_intrq(d, true);
@@ -199,12 +210,16 @@ void ide_data_write(struct ide_drive *d, unsigned size, uint32_t value)
 	struct ide_xfer *x = &ch->x;
 	uint32_t n;
 
-	if (x->phase != IDE_PIO || !x->write || owner(ch) != d)
+	if ((x->phase != IDE_PIO && x->phase != IDE_CDB) || !x->write || owner(ch) != d)
 		return;
 	n = min_u32(x->stop - x->at, size < sizeof(value) ? size : sizeof(value));
 	memcpy(ch->buf + x->at, &value, n);
 	x->at += n;
-	if (x->at == x->stop)
+	if (x->at != x->stop)
+		return;
+	if (x->phase == IDE_CDB)
+		ide_cd_packet(d);
+	else
 		pio_run(ch, true);
 }
 
@@ -237,13 +252,4 @@ void ide_begin(struct ide_drive *d, const struct ide_xfer *what)
 		pio_run(ch, false);
 	else
 		ide_run(ch);
-}
-
-void ide_answer(struct ide_drive *d, uint32_t len, uint32_t block, bool dma)
-{
-	const struct ide_xfer x = {
-		.dma = dma, .unit = 1, .block = block, .filled = len
-	};
-
-	ide_begin(d, &x);
 }

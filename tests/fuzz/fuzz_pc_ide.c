@@ -12,6 +12,7 @@
 #define MAX_STEPS 64
 #define STATE_MAX 65536u
 #define SECTORS	  70000u
+#define CDROM	  3u /* the others are disks */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -63,12 +64,26 @@ static void decode(struct idehost *h)
 		       PCI_CMD_IO | PCI_CMD_MASTER);
 }
 
+/* A packet command as it should be, but for what it says. */
+static void packet(struct idehost *h, struct input *in)
+{
+	uint16_t words[6];
+
+	input_bytes(in, words, sizeof(words));
+	idehost_out(h, CDROM, 6, 0xb0);
+	idehost_out(h, CDROM, 1, input_u8(in));
+	idehost_out(h, CDROM, 4, input_u8(in));
+	idehost_out(h, CDROM, 5, input_u8(in));
+	idehost_out(h, CDROM, 7, 0xa0);
+	for (unsigned i = 0; i < 6; i++)
+		fakepc_out(h->f, idehost_base(CDROM), 2, words[i]);
+}
+
 static void one(struct idehost *h, struct input *in)
 {
 	static const uint8_t sizes[] = { 1, 2, 4, 8 };
 	const uint8_t op = input_u8(in), unit = op >> 4 & 3;
 	const uint8_t size = sizes[op >> 6];
-	uint8_t bytes[64];
 	uint8_t a, b;
 
 	switch (op & 15) {
@@ -130,14 +145,16 @@ static void one(struct idehost *h, struct input *in)
 			pcbus_reset(&h->f->bus);
 		else if (a == 1)
 			ide_unplug_disks(h->ide);
-		else if (a < 6)
+		else if (a == 2)
+			(void)ide_eject(h->ide, CDROM, unit & 1);
+		else if (a == 3)
+			(void)ide_insert(h->ide, CDROM, &disks[CDROM]->d);
+		else if (a < 8)
 			disks[unit]->bad = input_u8(in);
 		decode(h);
 		break;
-	default:
-		a = input_u8(in) % sizeof(bytes);
-		input_bytes(in, bytes, a);
-		memcpy(h->f->ram + IDEHOST_TABLE, bytes, a);
+	default: /* a packet */
+		packet(h, in);
 	}
 }
 
@@ -152,8 +169,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			disks[i] = fakedisk_open((uint64_t)SECTORS * 512 << (8 * i));
 		disks[i]->bad = 0;
 	}
-	for (unsigned i = 0; i < 3; i++)
+	for (unsigned i = 0; i < CDROM; i++)
 		must(!ide_attach_disk(h.ide, i, &disks[i]->d, "serial"));
+	must(!ide_attach_cdrom(h.ide, CDROM, &disks[CDROM]->d));
 	for (unsigned n = 0; n < MAX_OPS && in.left; n++)
 		one(&h, &in);
 	/* whatever it is at, it can be reset */
