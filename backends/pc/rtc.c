@@ -290,8 +290,6 @@ static void write_b(struct rtc *r, uint8_t value)
 	r->ram[B] = value;
 	if (changed & B_SET && updates(r))
 		registers_take(r);
-	if (changed & B_PIE)
-		periodic_restart(r);
 }
 
 static uint8_t read_c(struct rtc *r)
