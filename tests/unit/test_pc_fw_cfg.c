@@ -172,7 +172,9 @@ static void test_dma(void **state)
 	assert_memory_equal(fw_cfg_file(c, "a", NULL), "0123456789", 10);
 	assert_int_equal(dma(0x02, 2, FAKEPC_RAM - 1), 1);
 	assert_int_equal(dma(0x02, 2, UINT64_MAX), 1);
-	assert_int_equal(dma(0x02, UINT32_MAX, DATA), 1);
+	f->ram[DATA] = 0x77;
+	assert_int_equal(dma(0x02, FW_CFG_DMA_MAX + 1, DATA), 1);
+	assert_int_equal(f->ram[DATA], 0x77);
 	/* over its own control block: the word is written last */
 	assert_int_equal(dma(0x20 << 16 | 0x0a, 16, BLOCK), 0);
 	assert_memory_equal(f->ram + BLOCK + 4, "456789", 6);
@@ -180,6 +182,9 @@ static void test_dma(void **state)
 	fakepc_out(f, 0x514, 4, htobe32(1));
 	fakepc_out(f, 0x518, 4, htobe32(BLOCK));
 	assert_memory_equal(f->ram + BLOCK + 4, "456789", 6);
+	memcpy(f->ram + BLOCK, "\0\x20\0\x08", 4);
+	fakepc_out(f, 0x518, 4, htobe32(BLOCK));
+	assert_memory_equal(f->ram + BLOCK, "\0\0\0\0", 4);
 	fakepc_out(f, 0x518, 2, 0);
 	assert_int_equal(dma(0x20 << 16 | 0x0a, 1, DATA), 0);
 	assert_int_equal(f->ram[DATA], '0');

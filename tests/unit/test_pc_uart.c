@@ -239,6 +239,8 @@ static void test_loopback(void **state)
 	assert_int_equal(receive("a"), 0);
 	assert_int_equal(get(LSR), 0x61);
 	assert_int_equal(get(IIR), 0x04);
+	set(MCR, 0x18);
+	assert_int_equal(get(IIR), 0x04);
 	assert_false(f->line[4]);
 	/* one too many */
 	set(DATA, 0x9a);
