@@ -40,4 +40,12 @@ struct vram *vga_vram(struct vga *v);
 /* The board maps it: told at once where, if it is mapped. NULL: no more. */
 void vga_slot(struct vga *v, const struct vram_slot_ops *ops, void *arg);
 
+/*
+ * The characters of a text mode as UTF-8, a line each, without trailing blanks. At most
+ * max bytes with the NUL; VGA_TEXT_MAX is enough for any. Returns the length, or
+ * -ENODATA: it is a graphics mode, or the screen is off; -ENOSPC.
+ */
+#define VGA_TEXT_MAX (1u << 20)
+int vga_text(const struct vga *v, char *out, size_t max);
+
 #endif

@@ -90,31 +90,10 @@ static void line_put(struct vga_screen *s, uint32_t y, const uint32_t *from)
 
 /* ------------------------------------------------------------------- scan lines */
 
-/* The line behind this one, which was number y. */
-static void line_next(const struct vga_view *view, struct vga_line *line, uint32_t y)
-{
-	if (y == view->compare) {
-		line->counter = line->row = 0;
-		if (view->pan_reset)
-			line->pan = 0;
-		return;
-	}
-	if (view->scan_double && !(y & 1))
-		return;
-	if (line->row == view->row_last) {
-		line->row = 0;
-		line->counter += view->pitch;
-	} else {
-		line->row = (line->row + 1) & 0x1f;
-	}
-}
-
 static void lines_draw(struct vga_screen *s, bool all)
 {
 	struct vga_drawing *d = s->drawing;
-	struct vga_line line = { .counter = d->shown.start,
-				 .row = d->shown.row_first,
-				 .pan = d->shown.pan };
+	struct vga_line line = vga_line_first(&d->shown);
 	struct vga_line before = { .counter = NO_LINE };
 	const uint32_t *dots = NULL;
 
@@ -126,7 +105,7 @@ static void lines_draw(struct vga_screen *s, bool all)
 			before = line;
 			line_put(s, y, dots);
 		}
-		line_next(&d->shown, &line, y);
+		vga_line_next(&d->shown, &line, y);
 	}
 }
 

@@ -162,6 +162,31 @@ static void packed_draw(const struct vga_view *view, const uint8_t *mem,
 
 /* -------------------------------------------------------------------------- lines */
 
+struct vga_line vga_line_first(const struct vga_view *view)
+{
+	return (struct vga_line){ .counter = view->start,
+				  .row = view->row_first,
+				  .pan = view->pan };
+}
+
+void vga_line_next(const struct vga_view *view, struct vga_line *line, uint32_t y)
+{
+	if (y == view->compare) {
+		line->counter = line->row = 0;
+		if (view->pan_reset)
+			line->pan = 0;
+		return;
+	}
+	if (view->scan_double && !(y & 1))
+		return;
+	if (line->row == view->row_last) {
+		line->row = 0;
+		line->counter += view->pitch;
+	} else {
+		line->row = (line->row + 1) & 0x1f;
+	}
+}
+
 /* Each dot of the first n twice. */
 static void dots_double(uint32_t *dots, unsigned n)
 {

@@ -14,6 +14,10 @@ struct vga_line {
 	uint32_t row, pan;
 };
 
+/* The screen's first line, and the one behind line number y. */
+struct vga_line vga_line_first(const struct vga_view *view);
+void vga_line_next(const struct vga_view *view, struct vga_line *line, uint32_t y);
+
 /* Renders it. Returns where its first dot is in `dots` (of VGA_LINE_DOTS). */
 const uint32_t *vga_line_draw(const struct vga_view *view, const uint8_t *mem,
 			      const struct vga_line *line, uint32_t *dots);

@@ -3,6 +3,8 @@
  * The display adapter under any accesses to its ports, windows and configuration, with
  * pictures and saved states between them. The input is a list of operations.
  */
+#include <errno.h>
+
 #include "backends/pc/vga_int.h"
 #include "tests/fuzz/input.h"
 #include "tests/lib/vgamode.h"
@@ -16,8 +18,11 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void picture(struct vga_screen *s)
+static void picture(const struct vga *v, struct vga_screen *s)
 {
+	static char text[VGA_TEXT_MAX];
+
+	must(vga_text(v, text, sizeof(text)) != -ENOSPC);
 	(void)vga_screen_update(s);
 	must(s->width && s->width <= VGA_MAX_WIDTH && s->height &&
 	     s->height <= VGA_MAX_HEIGHT && s->nr_rects <= VGA_MAX_RECTS);
@@ -95,7 +100,7 @@ static void operate(struct fakepc *f, struct vga *v, struct vga_screen *s,
 		break;
 	default:
 		if (++*pictures <= MAX_PICTURES)
-			picture(s);
+			picture(v, s);
 		break;
 	}
 }
@@ -114,7 +119,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fakepc_pci_out(f, SLOT, 0, PCI_COMMAND, 2, PCI_CMD_MEMORY);
 	for (int n = 0; n < MAX_OPS && in.left; n++)
 		operate(f, v, s, &in, &pictures);
-	picture(s);
+	picture(v, s);
 	vga_screen_free(s);
 	fakepc_close(f);
 	return 0;

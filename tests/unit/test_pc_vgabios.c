@@ -33,6 +33,7 @@ static struct fakepc *f;
 static struct vga *v;
 static struct vga_screen *s;
 static x86emu_t *emu;
+static char text[VGA_TEXT_MAX];
 
 static unsigned memio(x86emu_t *e, u32 addr, u32 *val, unsigned type)
 {
@@ -163,6 +164,8 @@ static void test_text(void **state)
 		int10(modes[i].mode, 0, 0, 0);
 		for (const char *c = "Hi, VGA\r\n."; *c; c++)
 			int10(0x0e00 | (uint8_t)*c, 7, 0, 0);
+		assert_true(vga_text(v, text, sizeof(text)) > 0);
+		assert_memory_equal(text, "Hi, VGA\n.\n\n", 11);
 		vga_screen_update(s);
 		assert_int_equal(s->width, modes[i].width);
 		assert_int_equal(s->height, 400);
