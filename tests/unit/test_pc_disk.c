@@ -9,11 +9,14 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "backends/pc/pcdisk.h"
 #include "backends/worker.h"
 #include "tests/lib/blkrig.h"
+#include "tests/lib/idehost.h"
 
 #define IOS   600u /* more than the fault driver has room for */
 #define BLOCK 8192u
@@ -32,10 +35,10 @@ static struct pcdisk *disk;
 static struct ask ask[IOS];
 static unsigned done, again;
 
-static void start(const char *driver, const char *options)
+static void start_on(const char *driver, const char *target, const char *options)
 {
 	const struct blkdrv_params p = { .driver = driver,
-					 .target = "8M",
+					 .target = target,
 					 .options = options };
 
 	dev = blkrig_open(&p);
@@ -44,6 +47,11 @@ static void start(const char *driver, const char *options)
 	assert_int_equal(pcdisk_new(worker, dev, &disk), 0);
 	memset(ask, 0, sizeof(ask));
 	done = again = 0;
+}
+
+static void start(const char *driver, const char *options)
+{
+	start_on(driver, "8M", options);
 }
 
 static void stop(void)
@@ -197,13 +205,79 @@ static void test_slow(void **state)
 		assert_int_equal(ask[i].result, 0);
 }
 
+/* A controller on it: DMA of n sectors, until the line says that it is over. */
+static void ide_dma(struct idehost *h, uint8_t command, unsigned lba, unsigned n)
+{
+	const struct idehost_prd prd[] = { { 0x100000, 0 },
+					   { 0x120002, 0x8000 },
+					   { 0x138002, 0x8000 },
+					   { 0x150000, 0 } };
+
+	idehost_table(h, 0, prd, 4);
+	idehost_command_ext(h, 0, command, lba, n);
+	idehost_start(h, 0, command == 0x25);
+	while (!idehost_irq(h, 0)) {
+		struct pollfd p = { .fd = pcdisk_fd(disk), .events = POLLIN };
+
+		assert_int_equal(poll(&p, 1, 20000), 1);
+		pcdisk_complete(disk);
+	}
+	assert_int_equal(idehost_in(h, 0, 7), 0x50);
+	idehost_bm_out(h, 0, 0, 1, 0);
+}
+
+static void ide_on(const char *driver, const char *target)
+{
+	const unsigned n = 3 * 65536 / 512;
+	uint8_t *data = malloc(0x60000);
+	struct idehost h;
+
+	assert_non_null(data);
+	start_on(driver, target, NULL);
+	idehost_open(&h);
+	assert_int_equal(ide_attach_disk(h.ide, 0, disk, "1"), 0);
+	for (unsigned round = 0; round < 5; round++) {
+		blkrig_fill(h.f->ram + 0x100000, 0x60000, round + 1);
+		memcpy(data, h.f->ram + 0x100000, 0x60000);
+		ide_dma(&h, 0x35, 1000 * round, n);
+		memset(h.f->ram + 0x100000, 0, 0x60000);
+		ide_dma(&h, 0x25, 1000 * round, n);
+		assert_memory_equal(h.f->ram + 0x100000, data, 0x10000);
+		assert_memory_equal(h.f->ram + 0x120002, data + 0x20002, 0x8000);
+		assert_memory_equal(h.f->ram + 0x138002, data + 0x38002, 0x8000);
+		assert_memory_equal(h.f->ram + 0x150000, data + 0x50000, 0x10000);
+	}
+	/* the end in the middle of a command: it gives up, and lets go of its memory */
+	idehost_command_ext(&h, 0, 0x25, 0, n);
+	idehost_bm_out(&h, 0, 4, 4, IDEHOST_TABLE);
+	idehost_start(&h, 0, true);
+	stop();
+	assert_true(idehost_irq(&h, 0));
+	assert_int_equal(idehost_in(&h, 0, 7), 0x51);
+	idehost_close(&h);
+	free(data);
+}
+
+static void test_ide(void **state)
+{
+	char path[] = "/tmp/pc_disk.XXXXXX";
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, 8 << 20), 0);
+	close(fd);
+	ide_on("ram", "8M");
+	ide_on("uring", path);
+	unlink(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_moves),
-		cmocka_unit_test(test_checks),
-		cmocka_unit_test(test_end),
-		cmocka_unit_test(test_slow),
+		cmocka_unit_test(test_moves), cmocka_unit_test(test_checks),
+		cmocka_unit_test(test_end),   cmocka_unit_test(test_slow),
+		cmocka_unit_test(test_ide),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
