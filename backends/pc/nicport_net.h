@@ -36,7 +36,8 @@ struct nicnet_counts {
 int nicnet_new(const struct nicnet_config *cfg, struct nicnet **out);
 struct nicport *nicnet_port(struct nicnet *n);
 void nicnet_counts(struct nicnet *n, struct nicnet_counts *c);
-/* The card, if there was one, has detached. The driver's queue has ended then. */
+/* After the card's end (pcbus_fini(), under the board's lock): then the driver's queue
+ * ends. NULL is allowed. */
 void nicnet_free(struct nicnet *n);
 
 #endif
