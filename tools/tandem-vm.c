@@ -13,11 +13,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "backends/pc/machine.h"
 #include "hv/base/cleanup.h"
 #include "hv/base/evloop.h"
 #include "hv/base/log.h"
 #include "hv/base/sandbox.h"
-#include "backends/pc/board.h"
 #include "hv/kvm/pagedev.h"
 #include "hv/kvm/pvh.h"
 #include "hv/kvm/xen_timer.h"
@@ -39,7 +39,7 @@ struct run {
 	struct evloop *loop;
 	struct vm *vm;
 	struct pagedev *console, *store;
-	struct pcboard *board; /* NULL: PVH */
+	struct pcboard *board;	    /* NULL: PVH */
 	struct vm_control *control; /* NULL: started by hand */
 	struct evsource *stop_src;
 	struct vm_limit *limit;
@@ -182,6 +182,28 @@ static int devices_open(struct run *r)
 		log_err("%s: its console and xenstore: %s", r->domain.name,
 			strerror(-err));
 	r->vm->debug_out = debug_out;
+	return err;
+}
+
+static void firmware_says(void *arg, const char *line)
+{
+	const struct run *r = arg;
+
+	log_info("%s: firmware: %s", r->domain.name, line);
+}
+
+static int pc_open(struct run *r)
+{
+	const struct pcmachine m = { .clock = time(NULL),
+				     .boot = "cda",
+				     .message = firmware_says,
+				     .message_arg = r };
+	int err = pcboard_open(&r->board, r->vm, r->loop);
+
+	if (!err)
+		err = pcmachine_add(r->board, &m);
+	if (err)
+		log_err("%s: its devices: %s", r->domain.name, strerror(-err));
 	return err;
 }
 
@@ -388,8 +410,7 @@ static int run(struct run *r)
 	if (!err)
 		err = vm_domain_join(&r->domain, r->vm);
 	if (!err)
-		err = r->o.firmware ? pcboard_open(&r->board, r->vm, r->loop)
-				    : devices_open(r);
+		err = r->o.firmware ? pc_open(r) : devices_open(r);
 	if (!err)
 		err = r->o.restore ? wake(r)
 				   : boot(r, &kernel, r->o.ramdisk ? &ramdisk : NULL);
