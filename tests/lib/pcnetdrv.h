@@ -39,7 +39,7 @@ static struct nicbench b;
 static struct pcnet *card;
 static unsigned style;
 
-static int setup(void **state)
+static inline int setup(void **state)
 {
 	(void)state;
 	b.f = fakepc_open(true);
@@ -50,7 +50,7 @@ static int setup(void **state)
 	return card ? 0 : -1;
 }
 
-static int teardown(void **state)
+static inline int teardown(void **state)
 {
 	(void)state;
 	fakepc_close(b.f);

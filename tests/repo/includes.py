@@ -28,6 +28,8 @@ ALLOWED = {
     # plat_proc wraps the client of the control socket
     'hv/plat/': ('hv/base/', 'ringproto/', 'hv/proc/hvcall.h', 'hv/proc/hvclient.h'),
     'backends/': PEER,
+    # the PC of a VM's process: its exits, and the drivers of its disks and cards
+    'backends/pc/': ('hv/base/', 'hv/kvm/', 'backends/'),
     'frontends/': PEER,
 }
 ANYTHING = ('tools/', 'tests/')
