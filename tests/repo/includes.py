@@ -29,7 +29,7 @@ ALLOWED = {
     'hv/plat/': ('hv/base/', 'ringproto/', 'hv/proc/hvcall.h', 'hv/proc/hvclient.h'),
     'backends/': PEER,
     # the PC of a VM's process: its exits, and the drivers of its disks and cards
-    'backends/pc/': ('hv/base/', 'hv/kvm/', 'backends/'),
+    'backends/pc/': ('hv/base/', 'hv/kvm/', 'backends/', 'ringproto/'),
     'frontends/': PEER,
 }
 ANYTHING = ('tools/', 'tests/')
