@@ -8,7 +8,7 @@
 
 struct vm_options {
 	const char *name, *kernel, *ramdisk, *cmdline;
-	const char *firmware; /* of a PC, instead of a kernel */
+	const char *firmware;	 /* of a PC, instead of a kernel */
 	uint64_t memory, maxmem; /* bytes; maxmem 0: as memory */
 	unsigned vcpus;
 	int control;	     /* a listening socket that was handed over; -1: none */

@@ -21,9 +21,7 @@ void pcbus_add(struct pcbus *b, struct pcdev *d)
 
 void pcbus_reset(struct pcbus *b)
 {
-	struct pcdev *d;
-
-	TAILQ_FOREACH (d, &b->devs, entry)
+	for (struct pcdev *d = TAILQ_FIRST(&b->devs); d; d = TAILQ_NEXT(d, entry))
 		d->ops->reset(d);
 }
 
