@@ -2,7 +2,7 @@
 /*
  * Device numbers of virtual devices (xen-vbd-interface(7)): 202 << 8 for the
  * first 16 xvd disks, 1 << 28 for the others, and the numbers of Linux's IDE
- * and SCSI disks.
+ * and SCSI disks; and of its floppies, which are emulated only.
  */
 #include "tools/disk_spec.h"
 
@@ -102,6 +102,7 @@ int disk_vdev_parse(const char *vdev, uint32_t *devid)
 {
 	static const struct vdev_class xvd = { "xvd", (1u << 20) - 1, 255 };
 	static const struct vdev_class hd = { "hd", 3, 63 };
+	static const struct vdev_class fd = { "fd", 1, 0 };
 	static const struct vdev_class sd = { "sd", 15, 15 };
 	const char *end = vdev;
 	uint32_t disk, part;
@@ -113,6 +114,10 @@ int disk_vdev_parse(const char *vdev, uint32_t *devid)
 	}
 	if (!parse_letters(vdev, &hd, &disk, &part)) {
 		*devid = (disk < 2 ? 3u : 22u) << 8 | (disk & 1) << 6 | part;
+		return 0;
+	}
+	if (!parse_letters(vdev, &fd, &disk, &part) && !part) {
+		*devid = 2u << 8 | disk;
 		return 0;
 	}
 	if (!parse_letters(vdev, &sd, &disk, &part)) {

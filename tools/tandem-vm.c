@@ -13,7 +13,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "backends/pc/machine.h"
 #include "hv/base/cleanup.h"
 #include "hv/base/evloop.h"
 #include "hv/base/log.h"
@@ -39,7 +38,7 @@ struct run {
 	struct evloop *loop;
 	struct vm *vm;
 	struct pagedev *console, *store;
-	struct pcboard *board;	    /* NULL: PVH */
+	struct vm_pc *pc;	    /* NULL: PVH */
 	struct vm_control *control; /* NULL: started by hand */
 	struct evsource *stop_src;
 	struct vm_limit *limit;
@@ -124,7 +123,7 @@ static int machine_open(struct run *r)
 				      .vcpus = r->o.vcpus,
 				      .domid = r->domain.domid,
 				      .call_port = r->o.call_port,
-				      .pc = r->o.firmware };
+				      .pc = r->o.pc.firmware };
 	const char *why;
 	int err = vm_create(&r->vm, &spec, &why);
 
@@ -185,34 +184,12 @@ static int devices_open(struct run *r)
 	return err;
 }
 
-static void firmware_says(void *arg, const char *line)
-{
-	const struct run *r = arg;
-
-	log_info("%s: firmware: %s", r->domain.name, line);
-}
-
-static int pc_open(struct run *r)
-{
-	const struct pcmachine m = { .clock = time(NULL),
-				     .boot = "cda",
-				     .message = firmware_says,
-				     .message_arg = r };
-	int err = pcboard_open(&r->board, r->vm, r->loop);
-
-	if (!err)
-		err = pcmachine_add(r->board, &m);
-	if (err)
-		log_err("%s: its devices: %s", r->domain.name, strerror(-err));
-	return err;
-}
-
 static int enter_sandbox(const struct run *r)
 {
 	const struct sandbox_spec spec = {
 		.ioctls = kvm_ioctls,
 		.nioctls = sizeof(kvm_ioctls) / sizeof(kvm_ioctls[0]),
-		.accept = r->o.control >= 0,
+		.accept = r->o.control >= 0 || r->o.pc.vnc,
 		.isolate = true,
 	};
 	int err;
@@ -373,12 +350,11 @@ static int boot(struct run *r, const struct image *kernel, const struct image *r
 	if (err)
 		return err;
 	before = cpu_ns();
-	err = r->board ? pcboard_firmware(r->board, kernel, &why)
-		       : pvh_load(r->vm, &b, &why);
+	err = r->pc ? vm_pc_firmware(r->pc, kernel, &why) : pvh_load(r->vm, &b, &why);
 	r->load_ns = cpu_ns() - before;
 	if (err)
-		log_err("%s: %s", r->board ? r->o.firmware : r->o.kernel, why);
-	return err;
+		log_err("%s: %s", r->pc ? r->o.pc.firmware : r->o.kernel, why);
+	return err || !r->pc ? err : vm_pc_start(r->pc);
 }
 
 /* The same with a saved machine instead. */
@@ -391,7 +367,7 @@ static int wake(struct run *r)
 
 static int run(struct run *r)
 {
-	const char *first = r->o.firmware ? r->o.firmware : r->o.kernel;
+	const char *first = r->o.pc.firmware ? r->o.pc.firmware : r->o.kernel;
 	struct image kernel, ramdisk;
 	int err = 0;
 
@@ -410,7 +386,8 @@ static int run(struct run *r)
 	if (!err)
 		err = vm_domain_join(&r->domain, r->vm);
 	if (!err)
-		err = r->o.firmware ? pc_open(r) : devices_open(r);
+		err = r->o.pc.firmware ? vm_pc_open(&r->pc, &r->o.pc, r->vm, r->loop)
+				       : devices_open(r);
 	if (!err)
 		err = r->o.restore ? wake(r)
 				   : boot(r, &kernel, r->o.ramdisk ? &ramdisk : NULL);
@@ -437,8 +414,7 @@ int main(int argc, char **argv)
 		pagedev_close(r.store);
 	if (r.limit)
 		vm_limit_close(r.limit);
-	if (r.board)
-		pcboard_close(r.board);
+	vm_pc_close(r.pc);
 	if (r.vm) {
 		xen_timers_close(r.vm);
 		vm_destroy(r.vm);

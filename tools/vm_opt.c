@@ -21,8 +21,7 @@ enum {
 	OPT_PAUSED,
 	OPT_MAXMEM,
 	OPT_HUGEPAGES,
-	OPT_RESTORE,
-	OPT_FIRMWARE
+	OPT_RESTORE
 };
 
 static const struct argp_option option_table[] = {
@@ -30,8 +29,6 @@ static const struct argp_option option_table[] = {
 	{ "kernel", 'k', "FILE", 0, "an ELF or bzImage kernel with a PVH entry", 0 },
 	{ "ramdisk", 'r', "FILE", 0, "its initial ramdisk", 0 },
 	{ "cmdline", 'a', "TEXT", 0, "its command line", 0 },
-	{ "firmware", OPT_FIRMWARE, "FILE", 0,
-	  "a PC's firmware, instead of a kernel: no Xen, emulated devices", 0 },
 	{ "memory", 'm', "MIB", 0, "RAM, in MiB (256)", 0 },
 	{ "maxmem", OPT_MAXMEM, "MIB", 0, "RAM that it may come to have (as --memory)",
 	  0 },
@@ -78,9 +75,6 @@ static error_t parse_more(int key, struct vm_options *o, char *arg)
 	case OPT_CALL_PORT:
 		o->call_port = true;
 		break;
-	case OPT_FIRMWARE:
-		o->firmware = arg;
-		break;
 	case OPT_HUGEPAGES:
 		o->hugepages = true;
 		break;
@@ -97,7 +91,7 @@ static error_t parse_more(int key, struct vm_options *o, char *arg)
 		opt_error("%s: no such argument", arg);
 		break;
 	case ARGP_KEY_END:
-		if (!!o->kernel + !!o->restore + !!o->firmware != 1)
+		if (o->restore ? !!o->kernel : !!o->kernel + !!o->pc.firmware != 1)
 			opt_error("--kernel or --firmware: what is it to boot?");
 		if (o->paused && o->control < 0)
 			opt_error("--paused: nobody could make it run without "
@@ -116,6 +110,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	struct vm_options *o = state->input;
 
 	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &o->pc;
+		break;
 	case 'n':
 		o->name = arg;
 		break;
@@ -146,7 +143,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 static const char doc[] =
-	"One virtual machine on KVM with Xen's guest ABI (PVH).\v"
+	"One virtual machine on KVM: with Xen's guest ABI (PVH), or a PC.\v"
 	"Its console is stdin and stdout. Started as a domain's program by `tandem "
 	"create` "
 	"it has that domain's xenstore. Ends when the guest does; status 0: powered off, "
@@ -156,12 +153,14 @@ static const char doc[] =
 
 void vm_options(int argc, char **argv, struct vm_options *o)
 {
-	const struct argp argp = { option_table, parse, NULL, doc, NULL, NULL, NULL };
+	const struct argp_child children[] = { { &vm_pc_argp, 0, NULL, 0 }, { 0 } };
+	const struct argp argp = { option_table, parse, NULL, doc, children, NULL, NULL };
 
 	*o = (struct vm_options){ .cmdline = "",
 				  .memory = 256 * MIB,
 				  .vcpus = 1,
 				  .control = -1,
+				  .pc.boot = "cda",
 				  .sandbox = true };
 	opt_parse(&argp, argc, argv, o);
 }

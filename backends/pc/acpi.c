@@ -282,18 +282,20 @@ static size_t madt_build(struct build *b, unsigned cpus)
 	return at;
 }
 
+/* madt 0: there is none. */
 static size_t rsdt_build(struct build *b, size_t fadt, size_t madt)
 {
 	const uint32_t tables[] = { (uint32_t)fadt, (uint32_t)madt };
-	const size_t len = sizeof(struct acpi_sdt) + sizeof(tables);
+	const size_t n = madt ? 2 : 1;
+	const size_t len = sizeof(struct acpi_sdt) + n * sizeof(tables[0]);
 	const size_t at = place(b, len);
 	struct acpi_sdt h;
 
 	memset(&h, 0, sizeof(h));
 	acpi_sdt_fill(&h, "RSDT", len, 1);
-	(void)put(put(b->tables + at, &h, sizeof(h)), tables, sizeof(tables));
-	point(b, TABLES_FILE, at + sizeof(h));
-	point(b, TABLES_FILE, at + sizeof(h) + 4);
+	(void)put(put(b->tables + at, &h, sizeof(h)), tables, n * sizeof(tables[0]));
+	for (size_t i = 0; i < n; i++)
+		point(b, TABLES_FILE, at + sizeof(h) + i * sizeof(tables[0]));
 	checksum(b, TABLES_FILE, at + offsetof(struct acpi_sdt, checksum), at, len);
 	return at;
 }
@@ -309,7 +311,7 @@ static int build_all(struct fw_cfg *c, const struct fw_machine *m, struct build 
 	facs_build(b);
 	dsdt = dsdt_build(b, m);
 	fadt = fadt_build(b, 0, dsdt);
-	madt = madt_build(b, m->cpus);
+	madt = m->apic ? madt_build(b, m->cpus) : 0;
 	rsdp.rsdt = (uint32_t)rsdt_build(b, fadt, madt);
 	point(b, RSDP_FILE, offsetof(struct rsdp, rsdt));
 	checksum(b, RSDP_FILE, offsetof(struct rsdp, checksum), 0, sizeof(rsdp));

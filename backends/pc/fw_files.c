@@ -72,7 +72,7 @@ int fw_files_add(struct fw_cfg *c, const struct fw_machine *m)
 
 	if (!err)
 		err = fw_files_e820(c, m);
-	if (!err)
+	if (!err && m->acpi)
 		err = fw_files_acpi(c, m);
 	return err ? err : fw_files_smbios(c, m);
 }

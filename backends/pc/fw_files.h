@@ -24,6 +24,7 @@ struct fw_machine {
 	uint64_t reserved, reserved_len; /* besides: KVM's own pages; 0: none */
 	unsigned cpus;
 	bool boot_menu;	   /* it is offered */
+	bool acpi, apic;   /* tables; and an IOAPIC and local ones */
 	bool floppy, com2; /* there is one; COM1 always */
 	const char *name;  /* of the domain, or NULL */
 	uint8_t uuid[16];

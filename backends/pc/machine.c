@@ -3,21 +3,26 @@
 #include "backends/pc/machine.h"
 
 #include <errno.h>
-#include <stdio.h>
+#include <string.h>
 
 #include "backends/pc/debugport.h"
+#include "backends/pc/e1000.h"
 #include "backends/pc/floppy.h"
 #include "backends/pc/fw_files.h"
 #include "backends/pc/i440fx.h"
 #include "backends/pc/i8042.h"
 #include "backends/pc/ide.h"
 #include "backends/pc/isadma.h"
+#include "backends/pc/pcnet.h"
 #include "backends/pc/piix3.h"
 #include "backends/pc/piix4pm.h"
 #include "backends/pc/rtc.h"
+#include "backends/pc/rtl8139.h"
 #include "backends/pc/vga.h"
 
 #define VGA_SLOT       2u
+#define NIC_SLOT       4u /* 3: Xen's platform device */
+#define CMOS_1440K     4u
 #define IDE_FUNCTION   1u
 #define KVM_PAGES      0xfffbc000u /* of Intel's real mode: hv/kvm/vm.c */
 #define KVM_PAGES_SIZE 0x4000u
@@ -32,42 +37,104 @@ static void pam(void *arg, unsigned segment, bool read_ram, bool write_ram)
 	(void)write_ram;
 }
 
-static int firmware_told(struct pcboard *b, const struct pcmachine *m)
+static int firmware_told(struct pcmachine *m, const struct pcmachine_spec *s)
 {
-	const struct gmem *mem = &b->vm->mem;
-	const struct fw_machine fw = { .below_4g = mem->low_bytes,
-				       .above_4g = HIGH(mem),
-				       .reserved = KVM_PAGES,
-				       .reserved_len = KVM_PAGES_SIZE,
-				       .cpus = b->vm->nvcpus,
-				       .boot_menu = true,
-				       .name = b->vm->name };
+	const struct vm *vm = m->board->vm;
+	const struct gmem *mem = &vm->mem;
+	struct fw_machine fw = { .below_4g = mem->low_bytes,
+				 .above_4g = HIGH(mem),
+				 .reserved = KVM_PAGES,
+				 .reserved_len = KVM_PAGES_SIZE,
+				 .cpus = vm->nvcpus,
+				 .boot_menu = true,
+				 .acpi = s->acpi,
+				 .apic = s->apic,
+				 .floppy = s->floppy[0] || s->floppy[1],
+				 .name = vm->name };
 	const struct rtc_board cmos = { .below_4g = mem->low_bytes,
 					.above_4g = HIGH(mem),
-					.cpus = b->vm->nvcpus,
-					.boot = m->boot };
-	struct rtc *rtc = rtc_new(&b->bus, m->clock, m->timezone);
-	struct fw_cfg *cfg = fw_cfg_new(&b->bus);
+					.cpus = vm->nvcpus,
+					.floppy = { s->floppy[0] ? CMOS_1440K : 0,
+						    s->floppy[1] ? CMOS_1440K : 0 },
+					.boot = s->boot };
+	struct rtc *rtc = rtc_new(&m->board->bus, s->clock, s->timezone);
+	int err;
 
-	if (!rtc || !cfg)
+	memcpy(fw.uuid, s->uuid, sizeof(fw.uuid));
+	m->fw_cfg = fw_cfg_new(&m->board->bus);
+	if (!rtc || !m->fw_cfg)
 		return -ENOMEM;
 	rtc_cmos_fill(rtc, &cmos);
-	return fw_files_add(cfg, &fw);
+	err = fw_files_add(m->fw_cfg, &fw);
+	return err ? err : fw_files_bootorder(m->fw_cfg, s->bootorder, s->nr_boots);
 }
 
-int pcmachine_add(struct pcboard *b, const struct pcmachine *m)
+/* What every PC has. */
+static int chipset_add(struct pcmachine *m)
 {
-	struct isadma *dma;
+	struct pcboard *b = m->board;
 
-	if (!i440fx_new(b->pci, pam, b) || !piix3_new(b->pci) ||
-	    !piix4pm_new(&b->bus, b->pci) || !i8042_new(&b->bus) ||
-	    !ide_new(&b->bus, b->pci, PIIX_SLOT, IDE_FUNCTION) ||
-	    !vga_new(&b->bus, b->pci, VGA_SLOT))
+	if (!i440fx_new(b->pci, pam, b) || !piix3_new(b->pci))
 		return -ENOMEM;
-	dma = isadma_new(&b->bus);
-	if (!dma || !floppy_new(&b->bus, dma))
+	m->i8042 = i8042_new(&b->bus);
+	m->ide = ide_new(&b->bus, b->pci, PIIX_SLOT, IDE_FUNCTION);
+	return m->i8042 && m->ide ? 0 : -ENOMEM;
+}
+
+static int options_add(struct pcmachine *m, const struct pcmachine_spec *s)
+{
+	struct pcboard *b = m->board;
+	struct isadma *dma = isadma_new(&b->bus);
+
+	if (!dma)
 		return -ENOMEM;
-	if (m->message && !debugport_new(&b->bus, m->message, m->message_arg))
+	if (s->acpi && !(m->pm = piix4pm_new(&b->bus, b->pci)))
 		return -ENOMEM;
-	return firmware_told(b, m);
+	if (s->vga && !(m->vga = vga_new(&b->bus, b->pci, VGA_SLOT)))
+		return -ENOMEM;
+	if ((s->floppy[0] || s->floppy[1]) && !(m->floppy = floppy_new(&b->bus, dma)))
+		return -ENOMEM;
+	if (s->serial && !(m->serial = uart_new(&b->bus, "com1", UART_COM1,
+						UART_COM1_LINE, s->serial)))
+		return -ENOMEM;
+	if (s->message && !debugport_new(&b->bus, s->message, s->message_arg))
+		return -ENOMEM;
+	return 0;
+}
+
+int pcmachine_add(struct pcmachine *m, struct pcboard *b, const struct pcmachine_spec *s)
+{
+	int err;
+
+	*m = (struct pcmachine){ .board = b };
+	err = chipset_add(m);
+	if (!err)
+		err = options_add(m, s);
+	return err ? err : firmware_told(m, s);
+}
+
+unsigned pcmachine_nic_slot(unsigned n)
+{
+	return NIC_SLOT + n;
+}
+
+int pcmachine_nic(struct pcmachine *m, enum pcmachine_nic model, unsigned n,
+		  struct nicport *port, const uint8_t mac[6])
+{
+	struct pcboard *b = m->board;
+	const unsigned slot = pcmachine_nic_slot(n);
+	void *card = NULL;
+
+	switch (model) {
+	case PCMACHINE_RTL8139:
+		card = rtl8139_new(&b->bus, b->pci, slot, port, mac);
+		break;
+	case PCMACHINE_PCNET:
+		card = pcnet_new(&b->bus, b->pci, slot, port, mac);
+		break;
+	case PCMACHINE_E1000:
+		card = e1000_new(&b->bus, b->pci, slot, port, mac);
+		break;
+	}
+	return card ? 0 : -ENOMEM;
 }

@@ -111,9 +111,9 @@ static unsigned bits_for(unsigned n)
 	return bits;
 }
 
-/* Fixed words: the signature, the brand, the topology. */
+/* Fixed words: the signature, the brand, the topology; is there a hypervisor? */
 static void identity_set(struct kvm_cpuid_entry2 *e, bool intel, unsigned id,
-			 unsigned vcpus)
+			 unsigned vcpus, bool xen)
 {
 	static const char brand[48] = CPUID_MODEL " virtual CPU";
 
@@ -125,7 +125,7 @@ static void identity_set(struct kvm_cpuid_entry2 *e, bool intel, unsigned id,
 		/* family 6 model 60 stepping 3; family 23 model 1 stepping 2 */
 		e->eax = intel ? 0x000306c3u : 0x00800f12u;
 		e->ebx = id << 24 | vcpus << 16 | 8u << 8;
-		e->ecx |= BIT(31);
+		e->ecx = xen ? e->ecx | BIT(31) : e->ecx & ~BIT(31);
 		e->edx = vcpus > 1 ? e->edx | BIT(28) : e->edx & ~BIT(28);
 		break;
 	case 6:
@@ -227,7 +227,7 @@ int cpuid_policy(const struct cpuid_table *host, struct cpuid_table *guest, unsi
 		if (e.function == 0)
 			intel = e.ebx == 0x756e6547u; /* "Genu" */
 		features_mask(&e);
-		identity_set(&e, intel, id, vcpus);
+		identity_set(&e, intel, id, vcpus, xen);
 		err = entry_add(guest, e);
 	}
 	if (!err)

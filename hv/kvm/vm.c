@@ -12,6 +12,7 @@
 
 #include "hv/kvm/acpi.h"
 #include "hv/kvm/cpuid.h"
+#include "hv/kvm/xen_hw_irq.h"
 
 /* Pages that Intel's real mode needs, below the BIOS area, in no memory slot. */
 #define TSS_ADDR      0xfffbd000ul
@@ -58,7 +59,7 @@ static int irqchip_make(struct vm *vm, const char **why)
 	    ioctl(vm->fd, KVM_CREATE_IRQCHIP, 0) < 0 ||
 	    ioctl(vm->fd, KVM_CREATE_PIT2, &pit) < 0)
 		return -errno;
-	return 0;
+	return vm->pc ? xen_hw_irq_routes(vm) : 0;
 }
 
 /* KVM's own Xen support. A guest that calls by vmcall or vmmcall needs it. */

@@ -13,10 +13,12 @@
 #define MSI_DEST_SHIFT 12
 #define IOAPIC_PINS    24u
 #define PIC_PINS       16u
+#define CASCADE	       2u
 #define FIXED	       (IOAPIC_PINS + PIC_PINS)
 
-/* The routes that KVM starts with: each pin of the two PICs and the IOAPIC. */
-static unsigned fixed_routes(struct kvm_irq_routing_entry *e)
+/* The routes that KVM starts with: each pin of the two PICs and the IOAPIC. But a PC's
+ * line 0, the timer, is the IOAPIC's pin 2, as its tables say: that of the second PIC. */
+static unsigned fixed_routes(struct kvm_irq_routing_entry *e, bool pc)
 {
 	unsigned n = 0;
 
@@ -27,16 +29,19 @@ static unsigned fixed_routes(struct kvm_irq_routing_entry *e)
 			pin < 8 ? KVM_IRQCHIP_PIC_MASTER : KVM_IRQCHIP_PIC_SLAVE;
 		e[n].u.irqchip.pin = pin % 8;
 	}
-	for (unsigned pin = 0; pin < IOAPIC_PINS; pin++, n++) {
+	for (unsigned pin = 0; pin < IOAPIC_PINS; pin++) {
+		if (pc && pin == CASCADE)
+			continue;
 		e[n].gsi = pin;
 		e[n].type = KVM_IRQ_ROUTING_IRQCHIP;
 		e[n].u.irqchip.irqchip = KVM_IRQCHIP_IOAPIC;
-		e[n].u.irqchip.pin = pin;
+		e[n].u.irqchip.pin = pc && !pin ? CASCADE : pin;
+		n++;
 	}
 	return n;
 }
 
-static int routes_set(struct vm *vm)
+int xen_hw_irq_routes(struct vm *vm)
 {
 	const struct xen_routes *r = &vm->xen.routes;
 	struct kvm_irq_routing *t =
@@ -45,7 +50,7 @@ static int routes_set(struct vm *vm)
 
 	if (!t)
 		return -ENOMEM;
-	t->nr = fixed_routes(t->entries);
+	t->nr = fixed_routes(t->entries, vm->pc);
 	for (unsigned i = 0; i < r->n; i++) {
 		struct kvm_irq_routing_entry *e = &t->entries[t->nr];
 
@@ -94,7 +99,7 @@ int xen_hw_irq_add(struct vm *vm, evtchn_port_t port, int fd)
 	if (slot == r->n)
 		r->n++;
 	r->port[slot] = port;
-	err = routes_set(vm);
+	err = xen_hw_irq_routes(vm);
 	if (!err)
 		err = irqfd(vm, slot, fd, 0);
 	if (err)
@@ -113,12 +118,12 @@ void xen_hw_irq_del(struct vm *vm, evtchn_port_t port, int fd)
 	(void)irqfd(vm, slot, fd, KVM_IRQFD_FLAG_DEASSIGN);
 	r->port[slot] = 0;
 	/* cannot fail but for memory, and then the route leads to a closed port */
-	(void)routes_set(vm);
+	(void)xen_hw_irq_routes(vm);
 }
 
 int xen_hw_irq_moved(struct vm *vm)
 {
-	return routes_set(vm);
+	return xen_hw_irq_routes(vm);
 }
 
 int xen_hw_upcall(struct vcpu *v)

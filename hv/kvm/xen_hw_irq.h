@@ -5,6 +5,8 @@
 
 #include "hv/kvm/vm.h"
 
+/* KVM's routes from interrupt lines, and from ports, as they are to be. */
+int xen_hw_irq_routes(struct vm *vm);
 /* From now on a signal at fd raises the port. -ENOSPC, or KVM's. */
 int xen_hw_irq_add(struct vm *vm, evtchn_port_t port, int fd);
 void xen_hw_irq_del(struct vm *vm, evtchn_port_t port, int fd);

@@ -28,7 +28,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const uint16_t ports[] = { 0x510, 0x511, 0x514, 0x518 };
 	static const char *const boot[] = { "/pci@i0cf8/isa@1/fdc@03f0/floppy@0" };
-	const struct fw_machine m = { .below_4g = FAKEPC_RAM, .cpus = 2, .name = "fuzz" };
+	const struct fw_machine m = { .acpi = true,
+				      .apic = true,
+				      .below_4g = FAKEPC_RAM,
+				      .cpus = 2,
+				      .name = "fuzz" };
 	struct fakepc *f = fakepc_open(false);
 	struct fw_cfg *c = fw_cfg_new(&f->bus);
 	struct pcguest g = { .f = f, .ports = ports, .nports = 4, .own = own };

@@ -23,7 +23,9 @@
 #define TABLES_AT 0x100000u
 #define RSDP_AT	  0xf5000u
 
-static const struct fw_machine machine = { .below_4g = 2ull << 30,
+static const struct fw_machine machine = { .acpi = true,
+					   .apic = true,
+					   .below_4g = 2ull << 30,
 					   .above_4g = 40ull << 30,
 					   .cpus = 3,
 					   .floppy = true,

@@ -192,7 +192,9 @@ static void test_dma(void **state)
 
 static void test_map(void **state)
 {
-	const struct fw_machine m = { .below_4g = 3ull << 30,
+	const struct fw_machine m = { .acpi = true,
+				      .apic = true,
+				      .below_4g = 3ull << 30,
 				      .above_4g = 1ull << 30,
 				      .reserved = 0xfeffc000,
 				      .reserved_len = 0x4000,
