@@ -80,6 +80,7 @@ static void on_timer(void *arg, uint32_t events)
 	/* cannot fail but for a timer that was set again meanwhile */
 	(void)!read(b->timer_fd, &n, sizeof(n));
 	pthread_mutex_lock(&b->lock);
+	pcboard_drain(b);
 	pcbus_run(&b->bus);
 	pthread_mutex_unlock(&b->lock);
 }
@@ -92,6 +93,7 @@ static uint64_t pio_read(void *arg, uint64_t at, unsigned size)
 	uint64_t v = 0;
 
 	pthread_mutex_lock(&b->lock);
+	pcboard_drain(b);
 	io_access(&b->bus.pio, at, false, &v, size);
 	pthread_mutex_unlock(&b->lock);
 	return v;
@@ -102,6 +104,7 @@ static void pio_write(void *arg, uint64_t at, unsigned size, uint64_t value)
 	struct pcboard *b = arg;
 
 	pthread_mutex_lock(&b->lock);
+	pcboard_drain(b);
 	io_access(&b->bus.pio, at, true, &value, size);
 	pthread_mutex_unlock(&b->lock);
 }
@@ -112,6 +115,7 @@ static uint64_t mmio_read(void *arg, uint64_t at, unsigned size)
 	uint64_t v = 0;
 
 	pthread_mutex_lock(&b->lock);
+	pcboard_drain(b);
 	io_access(&b->bus.mmio, at, false, &v, size);
 	pthread_mutex_unlock(&b->lock);
 	return v;
@@ -122,6 +126,7 @@ static void mmio_write(void *arg, uint64_t at, unsigned size, uint64_t value)
 	struct pcboard *b = arg;
 
 	pthread_mutex_lock(&b->lock);
+	pcboard_drain(b);
 	io_access(&b->bus.mmio, at, true, &value, size);
 	pthread_mutex_unlock(&b->lock);
 }

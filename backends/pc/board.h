@@ -28,6 +28,11 @@ struct pcboard {
 	struct pcibus *pci;
 	int timer_fd, firmware_fd;
 	struct evsource *timer_src;
+	/* board_vga.c's */
+	struct vram *vram;
+	bool vram_placed;
+	struct kvm_coalesced_mmio_ring *ring; /* KVM's; NULL: none */
+	unsigned ring_size;
 };
 
 /* Before the sandbox: the memory of the firmware and the timer. vm: of vm_spec.pc. */
@@ -35,5 +40,12 @@ int pcboard_open(struct pcboard **b, struct vm *vm, struct evloop *loop);
 /* Within it: the firmware's bytes, 64 to 256 KiB. `why`: what is wrong. */
 int pcboard_firmware(struct pcboard *b, const struct image *img, const char **why);
 void pcboard_close(struct pcboard *b);
+
+struct vga;
+/* The adapter's memory becomes the guest's, where KVM can. Before the sandbox. */
+void pcboard_vga(struct pcboard *b, struct vga *v);
+/* Writes that KVM kept back take place. Whoever looks at a device does this first, with
+ * the lock: every access and vram_look() do. */
+void pcboard_drain(struct pcboard *b);
 
 #endif

@@ -92,6 +92,8 @@ static int options_add(struct pcmachine *m, const struct pcmachine_spec *s)
 		return -ENOMEM;
 	if (s->vga && !(m->vga = vga_new(&b->bus, b->pci, VGA_SLOT)))
 		return -ENOMEM;
+	if (m->vga)
+		pcboard_vga(b, m->vga);
 	if ((s->floppy[0] || s->floppy[1]) && !(m->floppy = floppy_new(&b->bus, dma)))
 		return -ENOMEM;
 	if (s->serial && !(m->serial = uart_new(&b->bus, "com1", UART_COM1,
