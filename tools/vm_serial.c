@@ -167,8 +167,8 @@ static void on_news(void *arg, uint32_t events)
 	shovel(s);
 }
 
-int vm_serial_open(struct vm_serial **out, struct evloop *loop, pthread_mutex_t *lock,
-		   int in, int out_fd)
+int vm_serial_open(struct vm_serial **serial, struct evloop *loop, pthread_mutex_t *lock,
+		   int in, int out)
 {
 	struct vm_serial *s = calloc(1, sizeof(*s));
 	int err;
@@ -178,7 +178,7 @@ int vm_serial_open(struct vm_serial **out, struct evloop *loop, pthread_mutex_t 
 	s->loop = loop;
 	s->lock = lock;
 	s->in = in;
-	s->out = out_fd;
+	s->out = out;
 	s->peer = (struct uart_peer){ .send = send, .wants = wants, .arg = s };
 	s->news = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	err = s->news < 0 ? -errno
@@ -186,7 +186,7 @@ int vm_serial_open(struct vm_serial **out, struct evloop *loop, pthread_mutex_t 
 	if (err)
 		vm_serial_close(s);
 	else
-		*out = s;
+		*serial = s;
 	return err;
 }
 

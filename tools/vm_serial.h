@@ -11,7 +11,7 @@
 struct vm_serial;
 
 /* in and out stay the caller's. `lock`: the board's. -errno */
-int vm_serial_open(struct vm_serial **s, struct evloop *loop, pthread_mutex_t *lock,
+int vm_serial_open(struct vm_serial **serial, struct evloop *loop, pthread_mutex_t *lock,
 		   int in, int out);
 /* For uart_new(). */
 const struct uart_peer *vm_serial_peer(struct vm_serial *s);

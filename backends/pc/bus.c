@@ -102,9 +102,9 @@ void pctimer_set(struct pcbus *b, struct pctimer *t, uint64_t at)
 
 	timer_out(b, t);
 	t->at = at ? at : 1;
-	TAILQ_FOREACH (next, &b->timers, entry)
-		if (next->at > t->at)
-			break;
+	next = TAILQ_FIRST(&b->timers);
+	while (next && next->at <= t->at)
+		next = TAILQ_NEXT(next, entry);
 	if (next)
 		TAILQ_INSERT_BEFORE(next, t, entry);
 	else
