@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "hv/base/cleanup.h"
 #include "hv/kvm/save_ram.h"
@@ -12,7 +13,8 @@
 #include "hv/kvm/xen_grant.h"
 
 /* What machines compress well, quickly: memory is many zeros and some text. */
-#define LEVEL 1
+#define LEVEL	1
+#define REST_US 1000 /* between looks at devices that are at work */
 
 /* ----------------------------------------------------------------------- out */
 
@@ -43,33 +45,91 @@ static int rounds_live(struct save_job *job, struct save_ram *ram)
 	return err ? err : round_do(job, ram, true, &sent);
 }
 
-static int state_write(struct vm *vm, struct save_writer *w)
-{
-	struct save_buf b = { .data = malloc(SAVE_STATE_MAX) };
-	int err = b.data ? save_machine_get(vm, &b) : -ENOMEM;
+/* All but memory. It is taken as soon as the guest stands: what counts the time in the
+ * CPU goes on meanwhile, and what does so in devices stands. */
+struct state {
+	uint8_t *devices; /* NULL: there are none */
+	size_t devices_len;
+	unsigned nparts;
+	struct save_buf part[1 + VM_MAX_VCPUS]; /* the machine, vcpus */
+};
 
-	if (!err)
-		err = save_write(w, SAVE_MACHINE, b.data, b.len);
-	for (unsigned i = 0; i < vm->nvcpus && !err; i++) {
-		err = save_vcpu_get(vm->vcpu[i], &b);
-		if (!err)
-			err = save_write(w, SAVE_VCPU, b.data, b.len);
+static int devices_get(struct vm *vm, const struct save_job *job, struct state *s)
+{
+	const struct vm_devices *d = vm->devices;
+	const int64_t end = clock_ms() + SAVE_STALL_S * 1000;
+	int err;
+
+	if (!d)
+		return 0;
+	s->devices = malloc(SAVE_MAX);
+	if (!s->devices)
+		return -ENOMEM;
+	/* disks answer, sooner or later: to whom is no matter here */
+	for (;;) {
+		err = d->save(d->arg, s->devices, SAVE_MAX, &s->devices_len);
+		if (err != -EAGAIN)
+			return err;
+		if (!job->wanted(job->arg))
+			return -ECANCELED;
+		if (clock_ms() >= end)
+			return -ETIME;
+		usleep(REST_US);
 	}
-	free(b.data);
+}
+
+static int state_get(struct vm *vm, const struct save_job *job, struct state *s)
+{
+	int err = devices_get(vm, job, s);
+
+	for (; s->nparts < 1 + vm->nvcpus && !err; s->nparts++) {
+		struct save_buf *b = &s->part[s->nparts];
+
+		b->data = malloc(SAVE_STATE_MAX);
+		if (!b->data)
+			err = -ENOMEM;
+		else if (!s->nparts)
+			err = save_machine_get(vm, b);
+		else
+			err = save_vcpu_get(vm->vcpu[s->nparts - 1], b);
+	}
 	return err;
+}
+
+static int state_write(const struct state *s, struct save_writer *w)
+{
+	int err = 0;
+
+	if (s->devices)
+		err = save_write(w, SAVE_DEVICES, s->devices, s->devices_len);
+	for (unsigned i = 0; i < s->nparts && !err; i++)
+		err = save_write(w, i ? SAVE_VCPU : SAVE_MACHINE, s->part[i].data,
+				 s->part[i].len);
+	return err;
+}
+
+static void state_free(struct state *s)
+{
+	free(s->devices);
+	for (unsigned i = 0; i < s->nparts; i++)
+		free(s->part[i].data);
 }
 
 /* The guest stands. */
 static int standing_write(struct vm *vm, struct save_job *job, struct save_ram *ram,
 			  struct save_writer *w)
 {
+	struct state s = { 0 };
 	uint64_t sent;
-	int err = round_do(job, ram, true, &sent);
+	int err = state_get(vm, job, &s);
 
+	if (!err)
+		err = round_do(job, ram, true, &sent);
 	if (!err)
 		err = save_ram_rest(ram);
 	if (!err)
-		err = state_write(vm, w);
+		err = state_write(&s, w);
+	state_free(&s);
 	return err ? err : save_write_end(w);
 }
 
@@ -130,14 +190,26 @@ int vm_save(struct vm *vm, struct save_job *job)
 
 struct load {
 	struct vm *vm;
-	bool machine, special;
+	bool devices, machine, special;
 	unsigned vcpus;
 	const char *why;
 };
 
+/* Before the interrupt controllers: they forget what they are told in between. */
+static int devices_take(struct load *l, const uint8_t *data, size_t len)
+{
+	const struct vm_devices *d = l->vm->devices;
+
+	l->why = "it has devices that this machine has not";
+	if (!d || l->devices || l->machine)
+		return -EBADMSG;
+	l->devices = true;
+	return d->load(d->arg, data, len, &l->why);
+}
+
 static int machine_take(struct load *l, const uint8_t *data, size_t len)
 {
-	if (l->machine)
+	if (l->machine || l->devices != !!l->vm->devices)
 		return -EBADMSG;
 	l->machine = true;
 	return save_machine_set(l->vm, data, len, &l->why);
@@ -154,6 +226,8 @@ static int chunk_take(struct load *l, uint32_t kind, const uint8_t *data, size_t
 {
 	l->why = "its parts do not fit together";
 	switch (kind) {
+	case SAVE_DEVICES:
+		return devices_take(l, data, len);
 	case SAVE_MACHINE:
 		return machine_take(l, data, len);
 	case SAVE_VCPU:

@@ -14,10 +14,10 @@ struct save_job {
 	const char *config; /* the toolstack's, of config_len bytes */
 	size_t config_len;
 	bool live; /* RAM goes while the guest runs */
-	/* Has the guest suspend itself. It stands when this returns 0, and its vcpus are
-	 * joined (vm_join()); else -errno, and it runs. */
+	/* Has the guest suspend itself, or a PC's suspended. It stands when this returns
+	 * 0, and its vcpus are joined (vm_join()); else -errno, and it runs. */
 	int (*suspend)(void *arg);
-	/* Between rounds: is there still somebody who wants it? */
+	/* While that takes a while: is there still somebody who wants it? */
 	bool (*wanted)(void *arg);
 	void *arg;
 	/* Results. */
@@ -29,7 +29,7 @@ struct save_job {
 
 /*
  * -errno; what the stream then has is worth nothing. -ECANCELED: not wanted any more.
- * -EBUSY: the guest has mapped others' grants.
+ * -EBUSY: the guest has mapped others' grants. -ETIME: I/O of its devices does not end.
  */
 int vm_save(struct vm *vm, struct save_job *job);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The contents of a chunk of pages: their number, their page numbers in the RAM memfd,
- * then the pages. While it is made, pages stand behind room for SAVE_BATCH numbers.
+ * The contents of a chunk of pages: their number, their page numbers in the RAM memfd
+ * (behind it those of the devices' memory, devices.h), then the pages. While it is made,
+ * pages stand behind room for SAVE_BATCH numbers.
  */
 #ifndef TANDEM_HV_KVM_SAVE_PAGES_H
 #define TANDEM_HV_KVM_SAVE_PAGES_H

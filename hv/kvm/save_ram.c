@@ -32,13 +32,14 @@ static uint64_t page_sum(const void *page)
 static size_t log_words(const struct save_ram *s)
 {
 	/* the second region's bits begin a word of their own */
-	return s->npages / 64 + 2;
+	return s->areas.area[0].npages / 64 + 2;
 }
 
 int save_ram_open(struct save_ram *s, struct vm *vm, struct save_writer *w)
 {
-	*s = (struct save_ram){ .vm = vm, .w = w, .npages = vm->mem.ram_bytes / PAGE };
-	s->sum = malloc(s->npages * sizeof(*s->sum));
+	*s = (struct save_ram){ .vm = vm, .w = w };
+	save_areas_get(vm, &s->areas);
+	s->sum = malloc(s->areas.npages * sizeof(*s->sum));
 	s->log = calloc(log_words(s), sizeof(*s->log));
 	s->batch = malloc(save_pages_size(SAVE_BATCH));
 	s->pages = calloc(SAVE_BATCH, PAGE);
@@ -48,7 +49,7 @@ int save_ram_open(struct save_ram *s, struct vm *vm, struct save_writer *w)
 	}
 	/* a new machine's pages are zero */
 	s->zero_sum = page_sum(s->pages);
-	for (uint64_t i = 0; i < s->npages; i++)
+	for (uint64_t i = 0; i < s->areas.npages; i++)
 		s->sum[i] = s->zero_sum;
 	return 0;
 }
@@ -140,16 +141,17 @@ static int page_send(struct save_ram *s, uint64_t pfn, const uint8_t *page, uint
 	return s->nbatch == SAVE_BATCH ? batch_send(s) : 0;
 }
 
-/* n pages in a row: those that differ from what the other end has. */
-static int run_send(struct save_ram *s, uint64_t pfn, uint32_t n, uint64_t *sent)
+/* n pages of an area in a row: those that differ from what the other end has. */
+static int run_send(struct save_ram *s, const struct save_area *a, uint64_t pfn,
+		    uint32_t n, uint64_t *sent)
 {
 	size_t got = 0, want = (size_t)n * PAGE;
 	int err = 0;
 
 	/* a copy: the sum and what is sent are of the same moment */
 	while (got < want) {
-		ssize_t k = pread(s->vm->mem.ram_fd, s->pages + got, want - got,
-				  (off_t)(pfn * PAGE + got));
+		ssize_t k = pread(a->fd, s->pages + got, want - got,
+				  (off_t)((pfn - a->first) * PAGE + got));
 
 		if (k <= 0 && errno != EINTR)
 			return k ? -errno : -EIO;
@@ -167,14 +169,14 @@ static int run_send(struct save_ram *s, uint64_t pfn, uint32_t n, uint64_t *sent
 	return err;
 }
 
-/* The first page at or after pfn that is not a hole, or npages. */
-static uint64_t data_next(const struct save_ram *s, uint64_t pfn)
+/* The first page at or after pfn that is not a hole, or the area's end. */
+static uint64_t data_next(const struct save_area *a, uint64_t pfn)
 {
-	off_t at = lseek(s->vm->mem.ram_fd, (off_t)(pfn * PAGE), SEEK_DATA);
+	off_t at = lseek(a->fd, (off_t)((pfn - a->first) * PAGE), SEEK_DATA);
 
 	if (at < 0)
-		return errno == ENXIO ? s->npages : pfn;
-	return (uint64_t)at / PAGE;
+		return errno == ENXIO ? a->first + a->npages : pfn;
+	return a->first + (uint64_t)at / PAGE;
 }
 
 /* A hole, which the other end has too unless it was something once. */
@@ -183,25 +185,35 @@ static bool hole_known(const struct save_ram *s, uint64_t pfn)
 	return s->sum[pfn] == s->zero_sum;
 }
 
-static int check_all(struct save_ram *s, uint64_t *sent)
+static int check_area(struct save_ram *s, const struct save_area *a, uint64_t *sent)
 {
+	const uint64_t end = a->first + a->npages;
 	uint64_t data = 0;
 	int err = 0;
 
-	for (uint64_t pfn = 0; pfn < s->npages && !err;) {
+	for (uint64_t pfn = a->first; pfn < end && !err;) {
 		uint32_t n = 0;
 
 		if (data <= pfn)
-			data = data_next(s, pfn);
-		while (pfn < data && pfn < s->npages && hole_known(s, pfn))
+			data = data_next(a, pfn);
+		while (pfn < data && pfn < end && hole_known(s, pfn))
 			pfn++;
-		while (n < SAVE_BATCH && pfn + n < s->npages &&
+		while (n < SAVE_BATCH && pfn + n < end &&
 		       (pfn + n >= data || !hole_known(s, pfn + n)))
 			n++;
 		if (n)
-			err = run_send(s, pfn, n, sent);
+			err = run_send(s, a, pfn, n, sent);
 		pfn += n;
 	}
+	return err;
+}
+
+static int check_all(struct save_ram *s, uint64_t *sent)
+{
+	int err = 0;
+
+	for (unsigned i = 0; i < s->areas.n && !err; i++)
+		err = check_area(s, &s->areas.area[i], sent);
 	return err;
 }
 
@@ -212,19 +224,20 @@ static bool logged(const struct save_ram *s, uint64_t pfn)
 
 static int check_logged(struct save_ram *s, uint64_t *sent)
 {
+	const struct save_area *ram = &s->areas.area[0];
 	int err = 0;
 
-	for (uint64_t pfn = 0; pfn < s->npages && !err;) {
+	for (uint64_t pfn = 0; pfn < ram->npages && !err;) {
 		uint32_t n = 0;
 
 		if (!(pfn % 64) && !s->log[pfn / 64]) {
 			pfn += 64;
 			continue;
 		}
-		while (n < SAVE_BATCH && pfn + n < s->npages && logged(s, pfn + n))
+		while (n < SAVE_BATCH && pfn + n < ram->npages && logged(s, pfn + n))
 			n++;
 		if (n)
-			err = run_send(s, pfn, n, sent);
+			err = run_send(s, ram, pfn, n, sent);
 		pfn += n ? n : 1;
 	}
 	return err;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A machine's RAM, into and out of a stream, also while the guest runs.
+ * A machine's RAM, and the memory of its devices, into and out of a stream, also while
+ * the guest runs.
  *
  * KVM's dirty log knows what the vcpus write. It does not know what others write into the
  * same memfd: backends in processes of their own, which map the guest's grants for
- * moments, driver domains, this process on a hypercall's behalf. So each page that was
+ * moments, driver domains, this process on a hypercall's or a device's behalf. Nor has it
+ * the devices' memory. So each page that was
  * sent is remembered by a checksum of 64 bits, and a round that checks looks at every
  * page, whoever wrote it. The rounds by the log alone make what that finds small; the
  * last round, with the guest stopped, checks again. What a backend still writes then
@@ -17,10 +19,24 @@
 #include "hv/kvm/save_stream.h"
 #include "hv/kvm/vm.h"
 
+/* A memfd, and the numbers of its pages: first, and those behind it. */
+struct save_area {
+	int fd;
+	uint64_t first, npages;
+};
+
+struct save_areas {
+	struct save_area area[1 + VM_DEVICES_MEMORY]; /* the first is RAM */
+	unsigned n;
+	uint64_t npages; /* of all */
+};
+
+void save_areas_get(const struct vm *vm, struct save_areas *a);
+
 struct save_ram {
 	struct vm *vm;
 	struct save_writer *w;
-	uint64_t npages;
+	struct save_areas areas;
 	uint64_t *sum; /* of each page as the other end has it */
 	uint64_t *log; /* a bit a page: written to, says KVM */
 	bool logging;

@@ -9,13 +9,34 @@
 
 #define PAGE XEN_PAGE_SIZE
 
-static int page_write(struct vm *vm, uint32_t pfn, const uint8_t *page)
+static void area_add(struct save_areas *a, int fd, uint64_t bytes)
 {
+	a->area[a->n++] = (struct save_area){ fd, a->npages, bytes / PAGE };
+	a->npages += bytes / PAGE;
+}
+
+void save_areas_get(const struct vm *vm, struct save_areas *a)
+{
+	const struct vm_devices *d = vm->devices;
+
+	*a = (struct save_areas){ 0 };
+	area_add(a, vm->mem.ram_fd, vm->mem.ram_bytes);
+	for (unsigned i = 0; d && i < d->nmemory; i++)
+		area_add(a, d->memory[i].fd, d->memory[i].size);
+}
+
+static int page_write(const struct save_areas *areas, uint64_t pfn, const uint8_t *page)
+{
+	const struct save_area *a = areas->area;
 	size_t done = 0;
 
+	if (pfn >= areas->npages)
+		return -EBADMSG;
+	while (pfn - a->first >= a->npages)
+		a++;
 	while (done < PAGE) {
-		ssize_t n = pwrite(vm->mem.ram_fd, page + done, PAGE - done,
-				   (off_t)((uint64_t)pfn * PAGE + done));
+		ssize_t n = pwrite(a->fd, page + done, PAGE - done,
+				   (off_t)((pfn - a->first) * PAGE + done));
 
 		if (n < 0 && errno != EINTR)
 			return -errno;
@@ -26,7 +47,7 @@ static int page_write(struct vm *vm, uint32_t pfn, const uint8_t *page)
 
 int save_ram_pages_set(struct vm *vm, const uint8_t *data, size_t len)
 {
-	const uint64_t npages = vm->mem.ram_bytes / PAGE;
+	struct save_areas areas;
 	const uint8_t *page;
 	uint32_t n;
 	int err = 0;
@@ -36,12 +57,13 @@ int save_ram_pages_set(struct vm *vm, const uint8_t *data, size_t len)
 	memcpy(&n, data, sizeof(n));
 	if (!n || n > SAVE_BATCH || len != save_pages_size(n))
 		return -EBADMSG;
+	save_areas_get(vm, &areas);
 	page = data + sizeof(uint32_t) * (1 + (size_t)n);
 	for (uint32_t i = 0; i < n && !err; i++, page += PAGE) {
 		uint32_t pfn;
 
 		memcpy(&pfn, data + sizeof(uint32_t) * (1 + (size_t)i), sizeof(pfn));
-		err = pfn < npages ? page_write(vm, pfn, page) : -EBADMSG;
+		err = page_write(&areas, pfn, page);
 	}
 	return err;
 }

@@ -289,7 +289,7 @@ int save_read(struct save_reader *r, uint32_t *kind, const uint8_t **data, size_
 		return err;
 	if (h.number != r->at.chunks || h.raw > SAVE_MAX || h.stored > r->room)
 		return bad(r, "is damaged");
-	if (h.kind < SAVE_CONFIG || h.kind > SAVE_END)
+	if (h.kind < SAVE_CONFIG || h.kind > SAVE_LAST)
 		return bad(r, "has parts that this version of tandem does not know");
 	err = get(r, r->stored, h.stored);
 	if (!err)

@@ -28,6 +28,8 @@ enum save_kind {
 	SAVE_RELEASED,	 /* page numbers that the guest gave away */
 	SAVE_SPECIAL,	 /* the pages of the hole */
 	SAVE_END,
+	SAVE_DEVICES, /* devices.h; before the machine */
+	SAVE_LAST = SAVE_DEVICES,
 };
 
 struct save_head {

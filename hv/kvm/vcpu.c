@@ -12,9 +12,11 @@
 #include "hv/kvm/cpuid.h"
 #include "hv/kvm/hypercall.h"
 
-#define KICK_SIGNAL	   SIGUSR1
-#define GP_VECTOR	   13
-#define EXIT_PARTS_MAX	   16 /* of one access to ports or memory */
+#define KICK_SIGNAL SIGUSR1
+#define GP_VECTOR   13
+/* Accesses to ports or memory of one instruction, as far as KVM does it without going
+ * into the guest: 1024 times what a string instruction repeats. */
+#define EXIT_PARTS_MAX	   4096
 #define NR_EXIT_REASONS	   64 /* of KVM's */
 #define MSR_MTRR_DEF_TYPE  0x2ff
 #define MTRR_ON_WRITE_BACK 0x806 /* as Xen starts PVH guests */

@@ -193,6 +193,8 @@ int vm_start(struct vm *vm)
 	int err = 0;
 
 	/* no hypercall before every vcpu has its thread, which it may want to kick */
+	if (vm->devices && !vm_is_paused(vm))
+		vm->devices->go(vm->devices->arg);
 	pthread_mutex_lock(&vm->lock);
 	for (unsigned i = 0; i < vm->nvcpus && !err; i++)
 		err = vcpu_start(vm->vcpu[i]);
@@ -200,12 +202,23 @@ int vm_start(struct vm *vm)
 	return err;
 }
 
+/* A PC that is to be saved may have powered off at that moment: then it is off. */
+static bool stop_counts(struct vm *vm, int reason)
+{
+	int before = 0;
+
+	if (atomic_compare_exchange_strong(&vm->stopped, &before, reason + 1))
+		return true;
+	before = SHUTDOWN_suspend + 1;
+	return vm->pc && reason != SHUTDOWN_suspend &&
+	       atomic_compare_exchange_strong(&vm->stopped, &before, reason + 1);
+}
+
 void vm_stop(struct vm *vm, int reason)
 {
 	const uint64_t one = 1;
-	int running = 0;
 
-	if (!atomic_compare_exchange_strong(&vm->stopped, &running, reason + 1))
+	if (!stop_counts(vm, reason))
 		return;
 	for (unsigned i = 0; i < vm->nvcpus; i++)
 		vcpu_kick(vm->vcpu[i]);
@@ -220,7 +233,8 @@ int vm_stop_reason(const struct vm *vm)
 
 void vm_join(struct vm *vm)
 {
-	vm_stop(vm, SHUTDOWN_poweroff);
+	if (vm_stop_reason(vm) < 0)
+		vm_stop(vm, SHUTDOWN_poweroff);
 	vm_unpause(vm); /* those who are parked leave */
 	for (unsigned i = 0; i < vm->nvcpus; i++) {
 		struct vcpu *v = vm->vcpu[i];
@@ -234,19 +248,28 @@ void vm_join(struct vm *vm)
 	vm->parked = 0; /* nobody is left */
 }
 
-int vm_resume(struct vm *vm, bool cancelled)
+/* What the call that suspended the guest returns. */
+static int suspend_returns(struct vm *vm, bool cancelled)
 {
 	struct vcpu *v = vm->vcpu[vm->suspender];
 	struct kvm_regs r;
-	uint64_t n;
 
-	if (vm_stop_reason(vm) != SHUTDOWN_suspend)
-		return -EINVAL;
 	if (ioctl(v->fd, KVM_GET_REGS, &r) < 0)
 		return -errno;
 	r.rax = cancelled;
-	if (ioctl(v->fd, KVM_SET_REGS, &r) < 0)
-		return -errno;
+	return ioctl(v->fd, KVM_SET_REGS, &r) < 0 ? -errno : 0;
+}
+
+int vm_resume(struct vm *vm, bool cancelled)
+{
+	uint64_t n;
+	int err;
+
+	if (vm_stop_reason(vm) != SHUTDOWN_suspend)
+		return -EINVAL;
+	err = vm->pc ? 0 : suspend_returns(vm, cancelled);
+	if (err)
+		return err;
 	/* cannot fail in a way that matters: it may have been read already */
 	(void)!read(vm->stop_fd, &n, sizeof(n));
 	atomic_store(&vm->stopped, 0);

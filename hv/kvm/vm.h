@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "hv/kvm/devices.h"
 #include "hv/kvm/exits.h"
 #include "hv/kvm/gmem.h"
 #include "hv/kvm/image.h"
@@ -61,6 +62,7 @@ struct vm {
 	unsigned nvcpus;
 	struct vcpu *vcpu[VM_MAX_VCPUS];
 	struct io_table pio, mmio;
+	const struct vm_devices *devices; /* their owner's; NULL: Xen's alone */
 	const struct xen_hw_ops *hw;
 	struct xen_domain xen;
 	_Atomic int stopped; /* 0, or 1 + SHUTDOWN_* of the first who said so */
@@ -103,7 +105,8 @@ uint64_t vcpu_cpu_time(const struct vcpu *v);
 void vcpu_park(struct vcpu *v);
 void vcpu_ended(struct vcpu *v);
 
-/* Ends the guest for a reason SHUTDOWN_*; the first counts. Any thread. */
+/* Ends the guest for a reason SHUTDOWN_*; the first counts, but a PC's own end before
+ * that it was suspended. Any thread. */
 void vm_stop(struct vm *vm, int reason);
 /* SHUTDOWN_*, or -1: it runs. */
 int vm_stop_reason(const struct vm *vm);
@@ -112,7 +115,7 @@ void vm_join(struct vm *vm);
 /*
  * A guest that suspended itself, and whose vcpus are joined, goes on. Its call returns 0
  * in a new domain, where it sets Xen's objects up again; or 1: it never was away
- * (cancelled).
+ * (cancelled). A PC's guest made no call, and notices neither.
  */
 int vm_resume(struct vm *vm, bool cancelled);
 void vm_destroy(struct vm *vm);

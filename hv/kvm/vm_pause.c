@@ -28,10 +28,15 @@ void vm_pause(struct vm *vm)
 	while (vm->parked < started(vm))
 		pthread_cond_wait(&vm->park, &vm->lock);
 	pthread_mutex_unlock(&vm->lock);
+	if (vm->devices)
+		vm->devices->stand(vm->devices->arg);
 }
 
 void vm_unpause(struct vm *vm)
 {
+	/* one that was not paused may be standing all the same, as it is saved */
+	if (vm->devices && vm_is_paused(vm))
+		vm->devices->go(vm->devices->arg);
 	pthread_mutex_lock(&vm->lock);
 	atomic_store(&vm->pausing, false);
 	pthread_cond_broadcast(&vm->park);

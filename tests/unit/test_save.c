@@ -164,7 +164,7 @@ static void test_forged(void **state)
 	assert_int_equal(read_bytes(other, n, why, sizeof(why)), -EBADMSG);
 	assert_non_null(strstr(why, "newer version"));
 	memcpy(other, buf, n);
-	head_change(other + first, SAVE_END + 1, 1);
+	head_change(other + first, SAVE_LAST + 1, 1);
 	assert_int_equal(read_bytes(other, n, why, sizeof(why)), -EBADMSG);
 	assert_non_null(strstr(why, "does not know"));
 	/* a chunk of another kind, with a head that is right: the sum of all finds it */
@@ -305,6 +305,59 @@ static void test_ram(void **state)
 	barevm_close(b);
 }
 
+/* Memory of devices goes with it; where there is none, its pages are refused. */
+static void test_devices_memory(void **state)
+{
+	struct vm_devices da = { .memory = { { memory_file("", 0), 8 * PAGE },
+					     { memory_file("", 0), 4 * PAGE } },
+				 .nmemory = 2 };
+	struct vm_devices db = { .memory = { { memory_file("", 0), 8 * PAGE },
+					     { memory_file("", 0), 4 * PAGE } },
+				 .nmemory = 2 };
+	struct barevm *a = barevm_open(1), *b = barevm_open(1);
+	int fd = memory_file("", 0);
+	struct save_writer *w = save_writer_new(fd, 1);
+	struct save_ram ram;
+	uint64_t sent;
+	char text[8];
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(ftruncate(da.memory[i].fd, (off_t)da.memory[i].size), 0);
+		assert_int_equal(ftruncate(db.memory[i].fd, (off_t)db.memory[i].size), 0);
+	}
+	a->vm.devices = &da;
+	b->vm.devices = &db;
+	assert_int_equal(pwrite(da.memory[0].fd, "first", 6, 7 * PAGE + 5), 6);
+	assert_int_equal(pwrite(da.memory[1].fd, "gone", 5, PAGE), 5);
+	assert_int_equal(save_ram_open(&ram, &a->vm, w), 0);
+	assert_int_equal(save_write_start(w), 0);
+	assert_int_equal(save_ram_round(&ram, true, &sent), 0);
+	assert_int_equal(sent, 2);
+	assert_int_equal(pwrite(da.memory[1].fd, "\0\0\0\0", 5, PAGE), 5);
+	assert_int_equal(pwrite(da.memory[1].fd, "last", 5, 4 * PAGE - 5), 5);
+	assert_int_equal(save_ram_round(&ram, true, &sent), 0);
+	assert_int_equal(sent, 2);
+	assert_int_equal(save_ram_rest(&ram), 0);
+	assert_int_equal(save_write_end(w), 0);
+	load_all(fd, b);
+	assert_int_equal(pread(db.memory[0].fd, text, 6, 7 * PAGE + 5), 6);
+	assert_string_equal(text, "first");
+	assert_int_equal(pread(db.memory[1].fd, text, 5, PAGE), 5);
+	assert_string_equal(text, "");
+	assert_int_equal(pread(db.memory[1].fd, text, 5, 4 * PAGE - 5), 5);
+	assert_string_equal(text, "last");
+	save_ram_close(&ram);
+	save_writer_free(w);
+	for (unsigned i = 0; i < 2; i++) {
+		close(da.memory[i].fd);
+		close(db.memory[i].fd);
+	}
+	close(fd);
+	barevm_close(a);
+	barevm_close(b);
+}
+
 static void test_bad_chunks(void **state)
 {
 	struct barevm *b = barevm_open(1);
@@ -339,7 +392,8 @@ int main(void)
 		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_truncations),
 		cmocka_unit_test(test_flips),	   cmocka_unit_test(test_forged),
 		cmocka_unit_test(test_resume),	   cmocka_unit_test(test_items),
-		cmocka_unit_test(test_ram),	   cmocka_unit_test(test_bad_chunks),
+		cmocka_unit_test(test_ram),	   cmocka_unit_test(test_devices_memory),
+		cmocka_unit_test(test_bad_chunks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
