@@ -10,7 +10,6 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/timerfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #define FIRMWARE_MIN (64u << 10)
@@ -25,13 +24,11 @@ static struct pcboard *of(struct pcbus *b)
 
 static void irq(struct pcbus *b, unsigned line, bool level)
 {
-	struct kvm_irq_level l = { .irq = line, .level = level };
-
-	/* cannot fail: there is such a line, and nothing to allocate */
-	(void)ioctl(of(b)->vm->fd, KVM_IRQ_LINE, &l);
+	pcboard_irq(of(b), line, level);
 }
 
-/* A PC's memory stays where it is for as long as the machine lives. */
+/* A PC's memory stays where it is for as long as the machine lives. What is written to it
+ * is found by those who save it (save_ram.h). */
 static void *ram(struct pcbus *b, uint64_t gpa, size_t len, bool write)
 {
 	const struct gmem *m = &of(b)->vm->mem;
@@ -42,21 +39,17 @@ static void *ram(struct pcbus *b, uint64_t gpa, size_t len, bool write)
 
 static uint64_t now(struct pcbus *b)
 {
-	struct timespec t;
+	return pcboard_now(of(b));
+}
 
-	(void)b;
-	/* cannot fail: every Linux has that clock */
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * PC_NS + (uint64_t)t.tv_nsec;
+static void set_now(struct pcbus *b, uint64_t at)
+{
+	pcboard_set_now(of(b), at);
 }
 
 static void rearm(struct pcbus *b, uint64_t at)
 {
-	const struct itimerspec t = { .it_value = { .tv_sec = (time_t)(at / PC_NS),
-						    .tv_nsec = (long)(at % PC_NS) } };
-
-	/* cannot fail: the time makes sense */
-	(void)timerfd_settime(of(b)->timer_fd, TFD_TIMER_ABSTIME, &t, NULL);
+	pcboard_rearm(of(b), at);
 }
 
 static void reset(struct pcbus *b)
@@ -69,7 +62,9 @@ static void poweroff(struct pcbus *b)
 	vm_stop(of(b)->vm, SHUTDOWN_poweroff);
 }
 
-static const struct pcbus_ops board_ops = { irq, ram, now, rearm, reset, poweroff };
+static const struct pcbus_ops board_ops = {
+	irq, ram, now, set_now, rearm, reset, poweroff
+};
 
 static void on_timer(void *arg, uint32_t events)
 {
@@ -80,8 +75,10 @@ static void on_timer(void *arg, uint32_t events)
 	/* cannot fail but for a timer that was set again meanwhile */
 	(void)!read(b->timer_fd, &n, sizeof(n));
 	pthread_mutex_lock(&b->lock);
-	pcboard_drain(b);
-	pcbus_run(&b->bus);
+	if (!b->bus.stands) {
+		pcboard_drain(b);
+		pcbus_run(&b->bus);
+	}
 	pthread_mutex_unlock(&b->lock);
 }
 
@@ -173,6 +170,8 @@ static int firmware_memory(struct pcboard *b)
 	b->firmware_fd = memfd_create("tandem-firmware", MFD_CLOEXEC);
 	if (b->firmware_fd < 0 || ftruncate(b->firmware_fd, PCBOARD_FIRMWARE_MAX) < 0)
 		return -errno;
+	b->devices.memory[b->devices.nmemory++] =
+		(struct vm_devices_memory){ b->firmware_fd, PCBOARD_FIRMWARE_MAX };
 	return gmem_add_rom(&b->vm->mem, GMEM_HIGH - PCBOARD_FIRMWARE_MAX,
 			    PCBOARD_FIRMWARE_MAX, b->firmware_fd);
 }
@@ -191,6 +190,7 @@ int pcboard_open(struct pcboard **out, struct vm *vm, struct evloop *loop)
 	b->firmware_fd = -1;
 	pthread_mutex_init(&b->lock, NULL);
 	pcbus_init(&b->bus, &board_ops, b);
+	pcboard_stand_init(b);
 	b->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	err = b->timer_fd < 0 ? -errno
 			      : evloop_add(loop, b->timer_fd, EPOLLIN, on_timer, b,
@@ -206,8 +206,17 @@ int pcboard_open(struct pcboard **out, struct vm *vm, struct evloop *loop)
 	return err;
 }
 
+void pcboard_vram(struct pcboard *b, struct vram *v)
+{
+	struct vm_devices *d = &b->devices;
+
+	b->vram = v;
+	d->memory[d->nmemory++] = (struct vm_devices_memory){ v->fd, VRAM_SIZE };
+}
+
 void pcboard_close(struct pcboard *b)
 {
+	b->vm->devices = NULL;
 	if (b->timer_src)
 		evloop_del(b->timer_src);
 	pcbus_fini(&b->bus);

@@ -6,6 +6,9 @@
  *
  * Where things lie: RAM below 0xa0000 and from 0xc0000 on, where firmware copies its
  * option ROMs and itself; the firmware again at the end of 4 GiB.
+ *
+ * Its time is the guest's: it begins with the guest, and stands whenever that does,
+ * paused, saved or in a file.
  */
 #ifndef TANDEM_BACKENDS_PC_BOARD_H
 #define TANDEM_BACKENDS_PC_BOARD_H
@@ -13,6 +16,7 @@
 #include <pthread.h>
 
 #include "backends/pc/pci.h"
+#include "backends/pc/vram.h"
 #include "hv/base/evloop.h"
 #include "hv/kvm/image.h"
 #include "hv/kvm/vm.h"
@@ -28,8 +32,15 @@ struct pcboard {
 	struct pcibus *pci;
 	int timer_fd, firmware_fd;
 	struct evsource *timer_src;
+	/* board_stand.c: it stands (bus.stands) at this time, or the clock is so much
+	 * behind the host's. */
+	uint64_t stood_at, behind;
+	uint32_t level, told; /* a bit a line: as devices have it, as KVM was told */
+	bool has_pit;
+	struct kvm_pit_state2 pit; /* while it stands */
+	struct vram *vram;	   /* NULL: none */
+	struct vm_devices devices;
 	/* board_vga.c's */
-	struct vram *vram;
 	bool vram_placed;
 	struct kvm_coalesced_mmio_ring *ring; /* KVM's; NULL: none */
 	unsigned ring_size;
@@ -40,6 +51,18 @@ int pcboard_open(struct pcboard **b, struct vm *vm, struct evloop *loop);
 /* Within it: the firmware's bytes, 64 to 256 KiB. `why`: what is wrong. */
 int pcboard_firmware(struct pcboard *b, const struct image *img, const char **why);
 void pcboard_close(struct pcboard *b);
+/* Its video memory is saved with it. Once at most. */
+void pcboard_vram(struct pcboard *b, struct vram *v);
+
+/* ------------------------------------------------------ board_stand.c, with its lock */
+
+/* Before anything else. */
+void pcboard_stand_init(struct pcboard *b);
+void pcboard_irq(struct pcboard *b, unsigned line, bool level);
+uint64_t pcboard_now(const struct pcboard *b);
+void pcboard_set_now(struct pcboard *b, uint64_t now);
+/* When there is to be a pcbus_run(), but for a board that stands. */
+void pcboard_rearm(const struct pcboard *b, uint64_t at);
 
 struct vga;
 /* The adapter's memory becomes the guest's, where KVM can. Before the sandbox. */

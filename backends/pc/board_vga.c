@@ -83,7 +83,7 @@ void pcboard_vga(struct pcboard *b, struct vga *v)
 {
 	static const struct vram_slot_ops ops = { .place = place, .dirty = dirty };
 
-	b->vram = vga_vram(v);
+	pcboard_vram(b, vga_vram(v));
 	ring_find(b);
 	vga_slot(v, &ops, b);
 }

@@ -67,6 +67,9 @@ struct pcbus_ops {
 	void *(*ram)(struct pcbus *b, uint64_t gpa, size_t len, bool write);
 	/* ns of the guest's time: it stands while the machine is paused. */
 	uint64_t (*now)(struct pcbus *b);
+	/* A saved machine's time, from which it goes on. Before its devices are loaded.
+	 */
+	void (*set_now)(struct pcbus *b, uint64_t now);
 	/* The earliest timer has changed (0: there is none): call pcbus_run() then. */
 	void (*rearm)(struct pcbus *b, uint64_t at);
 	/* The guest asks for it: carried out once the access is over. */
@@ -77,6 +80,9 @@ struct pcbus_ops {
 struct pcbus {
 	const struct pcbus_ops *ops;
 	void *arg; /* the board's */
+	/* The board's: the machine stands. Timers wait, and so does what comes from
+	 * outside and would be written to its memory. */
+	bool stands;
 	struct io_table pio, mmio;
 	TAILQ_HEAD(pctimers, pctimer) timers; /* by time */
 	TAILQ_HEAD(pcdevs, pcdev) devs;	      /* in the order they were added */
@@ -115,5 +121,18 @@ void pctimer_set(struct pcbus *b, struct pctimer *t, uint64_t at);
 void pctimer_stop(struct pcbus *b, struct pctimer *t);
 /* Fires all whose time has come. */
 void pcbus_run(struct pcbus *b);
+
+/* ------------------------------------------------------ saved states (bus_state.c) */
+
+/* Does no device wait for work that is in flight? */
+bool pcbus_quiesce(struct pcbus *b);
+/* The time and all devices' states, while nothing is in flight. -E2BIG */
+int pcbus_save(struct pcbus *b, uint8_t *buf, size_t max, size_t *len);
+/*
+ * Back, into the same devices as were saved, fresh ones, from a file that anybody may
+ * have written. -EBADMSG and *why: it is damaged, or they are not the same; some of them
+ * may be restored.
+ */
+int pcbus_load(struct pcbus *b, const uint8_t *buf, size_t len, const char **why);
 
 #endif

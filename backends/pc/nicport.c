@@ -52,6 +52,11 @@ void nicport_run(struct nicport *p)
 {
 	struct nicframe f;
 
+	/* it would be written to the memory of a machine that stands */
+	if (p->card && p->b->stands) {
+		pctimer_set(p->b, &p->retry, pcbus_now(p->b) + NIC_RETRY);
+		return;
+	}
 	while (p->ops->peek(p, &f)) {
 		if (p->card && !p->card->receive(p->card_arg, &f)) {
 			if (wait_on(p))

@@ -40,6 +40,11 @@ static uint64_t now(struct pcbus *b)
 	return of(b)->now;
 }
 
+static void set_now(struct pcbus *b, uint64_t at)
+{
+	of(b)->now = at;
+}
+
 static void rearm(struct pcbus *b, uint64_t at)
 {
 	of(b)->alarm = at;
@@ -55,7 +60,9 @@ static void poweroff(struct pcbus *b)
 	of(b)->poweroffs++;
 }
 
-static const struct pcbus_ops fake_ops = { irq, ram, now, rearm, reset, poweroff };
+static const struct pcbus_ops fake_ops = {
+	irq, ram, now, set_now, rearm, reset, poweroff
+};
 
 struct fakepc *fakepc_open(bool with_pci)
 {
