@@ -184,6 +184,18 @@ static int devices_open(struct run *r)
 	return err;
 }
 
+static int pc_open(struct run *r)
+{
+	int err = vm_pc_open(&r->pc, &r->o.pc, r->vm, r->loop);
+
+	if (err || r->domain.hv < 0)
+		return err;
+	err = vm_saver_open(&r->saver, r->vm, r->loop, r->domain.domid, NULL, NULL);
+	if (err)
+		log_err("%s: what saves it: %s", r->domain.name, strerror(-err));
+	return err;
+}
+
 static int enter_sandbox(const struct run *r)
 {
 	const struct sandbox_spec spec = {
@@ -357,11 +369,13 @@ static int boot(struct run *r, const struct image *kernel, const struct image *r
 	return err || !r->pc ? err : vm_pc_start(r->pc);
 }
 
-/* The same with a saved machine instead. */
+/* The same with a saved machine instead. A PC's firmware is the saved one, too. */
 static int wake(struct run *r)
 {
 	int err = enter_sandbox(r);
 
+	if (!err && r->pc)
+		err = vm_pc_start(r->pc);
 	return err ? err : vm_restore(r->vm, &r->restore);
 }
 
@@ -386,8 +400,7 @@ static int run(struct run *r)
 	if (!err)
 		err = vm_domain_join(&r->domain, r->vm);
 	if (!err)
-		err = r->o.pc.firmware ? vm_pc_open(&r->pc, &r->o.pc, r->vm, r->loop)
-				       : devices_open(r);
+		err = r->o.pc.firmware ? pc_open(r) : devices_open(r);
 	if (!err)
 		err = r->o.restore ? wake(r)
 				   : boot(r, &kernel, r->o.ramdisk ? &ramdisk : NULL);

@@ -75,6 +75,7 @@ static void say_error(int channel, int err)
 		 : err == -EPIPE     ? "nobody takes the stream any more"
 		 : err == -EBUSY     ? "the guest has mapped other domains' memory"
 		 : err == -ESRCH     ? "the guest has ended"
+		 : err == -ETIME     ? "its disks do not end what they were asked for"
 		 : err == -ECANCELED ? "was given up"
 				     : strerror(-err));
 	say(channel, text);
@@ -103,8 +104,11 @@ static bool still_wanted(void *arg)
 	struct vm_saver *s = arg;
 	struct pollfd p = { .fd = s->channel, .events = POLLIN };
 
+	const int reason = vm_stop_reason(s->vm);
+	const bool ended = reason >= 0 && !(s->vm->pc && reason == SHUTDOWN_suspend);
+
 	/* nothing is said while it is written, but that nobody listens any more */
-	return vm_stop_reason(s->vm) < 0 && poll(&p, 1, 0) == 0;
+	return !ended && poll(&p, 1, 0) == 0;
 }
 
 static int suspend_guest(void *arg)
@@ -114,7 +118,11 @@ static int suspend_guest(void *arg)
 			      { .fd = s->channel, .events = POLLIN } };
 	int n;
 
-	say(s->channel, "suspend");
+	/* a PC's guest knows of nothing: it stops between two instructions */
+	if (s->vm->pc)
+		vm_stop(s->vm, SHUTDOWN_suspend);
+	else
+		say(s->channel, "suspend");
 	do
 		n = poll(p, 2, VM_SAVE_SUSPEND_S * 1000);
 	while (n < 0 && errno == EINTR);
@@ -193,10 +201,11 @@ static void *job_main(void *arg)
 /* The guest stands, its vcpus are joined. 0, or it cannot go on. */
 static int go_on(struct vm_saver *s, bool cancelled)
 {
-	int err = cancelled ? 0 : s->renew(s->renew_arg);
+	const bool renew = !cancelled && !s->vm->pc;
+	int err = renew ? s->renew(s->renew_arg) : 0;
 
 	event_clear(s->stopped_fd);
-	if (!err && !cancelled)
+	if (renew && !err)
 		err = xen_domain_renew(s->vm);
 	if (!err)
 		err = vm_resume(s->vm, cancelled);
