@@ -1,0 +1,135 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# A PC that is paused, saved, restored, and moves while it runs. Its guest (pc_state.c) looks
+# at its memory, its registers and its clocks all the time, and counts.
+# shellcheck source=tests/guest/life-lib.sh
+. "$(dirname "$0")/life-lib.sh"
+: "${FIRMWARE:?}"
+needs zstd python3
+
+vm=$(sed -n 's/exec "\([^"]*\)".*/\1/p' "$work/vm")
+there=$work/hv2
+# The domain's program: a PC, whatever a PVH guest would have booted.
+cat >"$work/vm" <<EOF
+#!/bin/bash
+args=()
+while [ \$# -gt 0 ]; do
+	case \$1 in
+	--kernel | --cmdline) shift ;;
+	*) args+=("\$1") ;;
+	esac
+	shift
+done
+exec "$vm" --verbose --firmware "$FIRMWARE" "\${args[@]}"
+EOF
+
+# at DIR COMMAND...: with that hypervisor
+at() {
+	local TANDEM_DIR=$1 XENSTORED_PATH=$1/xenstored/socket
+	shift
+	"$@"
+}
+ticks() { sed -n 's/.*firmware: tick //p' "$TANDEM_DIR/log/g.log"; }
+last() { ticks | tail -n 1; }
+beyond() { [ "$(last)" -ge "$1" ]; }
+# counts WHAT: on and on, nothing left out, and finds nothing wrong
+counts() {
+	local from
+	checks=$((checks + 1))
+	from=$(last)
+	wait_for 20 beyond $((from + 4)) || fail "$1: it stands at $(last)"
+	is "$1: the ticks" "" "$(ticks | awk 'NR > 1 && $1 != was + 1 { print was, $1 } { was = $1 }')"
+	is "$1" "" "$(grep -aE 'BAD|crash|cannot' "$TANDEM_DIR/log/g.log")"
+}
+
+# stands WHAT: longer than the guest would take for a jump of its clocks
+stands() {
+	local before
+	before=$(last)
+	sleep 3.5
+	is "$1: it stands" 0 $(($(last) - before > 1))
+}
+
+pauses() {
+	create
+	wait_for 20 beyond 2 || fail "it does not come up"
+	counts "created"
+	ok tandem pause g
+	stands "paused"
+	ok tandem unpause g
+	counts "unpaused"
+}
+
+saves() {
+	local next
+	ok tandem save g "$work/g.saved"
+	ends "save"
+	stands "in a file"
+	next=$(($(last) + 1))
+	ok tandem restore --wait 20 "$work/g.saved"
+	wait_for 20 beyond "$next" || fail "it does not go on"
+	is "the next tick" "$next" "$(ticks | grep -x "$next")"
+	counts "restored"
+	ok tandem save --checkpoint g "$work/g.saved"
+	counts "after a checkpoint"
+	ok tandem destroy g
+}
+
+# again: from a file that is some time old
+again() {
+	fresh
+	ok tandem restore --paused "$work/g.saved"
+	sleep 1
+	is "restored, paused" "" "$(ticks)"
+	ok tandem unpause g
+	wait_for 20 beyond 1 || fail "restored, paused: it does not go on"
+	counts "restored, paused"
+}
+
+moves() {
+	ok tandem migrate g "unix:$there"
+	ends "here"
+	at "$there" wait_for 20 beyond 1 || fail "it does not go on there"
+	at "$there" counts "moved"
+	fresh
+	ok at "$there" tandem migrate g "unix:$TANDEM_DIR"
+	wait_for 20 beyond 1 || fail "it does not come back"
+	counts "back"
+}
+
+# What does not succeed is not noticed.
+goes_on() {
+	bad 'receiver|nobody takes' tandem migrate g 'exec:false'
+	counts "no receiver"
+	bad 'receiver|nobody takes' tandem migrate g 'exec:head -c 3000 >/dev/null'
+	counts "a receiver that ends"
+}
+
+# done_quietly COMMAND...
+done_quietly() { "$@" >/dev/null 2>"$work/err" || fail "$*: $(cat "$work/err")"; }
+# often: at another place in its loop each time, in the middle of this or that
+often() {
+	local i
+	for ((i = 0; i < 20; i++)); do
+		done_quietly tandem save --checkpoint g "$work/g.saved"
+	done
+	counts "often"
+	for ((i = 0; i < 6; i++)); do
+		done_quietly tandem save g "$work/g.saved"
+		done_quietly tandem restore "$work/g.saved"
+	done
+	counts "often restored"
+}
+
+hvd_start
+background "$TANDEM_HVD" --dir "$there"
+at "$there" wait_for 20 tandem info || fail "the other tandem-hvd does not answer"
+pauses
+saves
+again
+moves
+goes_on
+often
+ok tandem destroy g
+nothing_left
+finish
