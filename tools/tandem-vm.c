@@ -123,7 +123,8 @@ static int machine_open(struct run *r)
 				      .vcpus = r->o.vcpus,
 				      .domid = r->domain.domid,
 				      .call_port = r->o.call_port,
-				      .pc = r->o.pc.firmware };
+				      .pc = r->o.pc.firmware,
+				      .xen_platform = r->o.pc.xen_platform };
 	const char *why;
 	int err = vm_create(&r->vm, &spec, &why);
 
@@ -158,9 +159,13 @@ static int store_again(void *arg)
 	return err;
 }
 
-static int devices_open(struct run *r)
+/* What a guest has that knows Xen. */
+static int xen_open(struct run *r)
 {
-	int err = console_open(&r->console, r->vm, r->loop, STDIN_FILENO, STDOUT_FILENO);
+	/* a PC's serial port has them already */
+	const bool serial = r->pc && r->o.pc.serial;
+	int err = console_open(&r->console, r->vm, r->loop, serial ? -1 : STDIN_FILENO,
+			       serial ? -1 : STDOUT_FILENO);
 
 	if (!err)
 		err = xen_timers_open(r->vm, r->loop);
@@ -174,9 +179,6 @@ static int devices_open(struct run *r)
 			      ? r->limit_fd
 			      : vm_limit_open(&r->limit, r->vm, r->loop, r->limit_fd);
 	}
-	if (!err && r->domain.hv >= 0)
-		err = vm_saver_open(&r->saver, r->vm, r->loop, r->domain.domid,
-				    store_again, r);
 	if (err)
 		log_err("%s: its console and xenstore: %s", r->domain.name,
 			strerror(-err));
@@ -184,13 +186,18 @@ static int devices_open(struct run *r)
 	return err;
 }
 
-static int pc_open(struct run *r)
+static int devices_open(struct run *r)
 {
-	int err = vm_pc_open(&r->pc, &r->o.pc, r->vm, r->loop);
+	const bool pc = r->o.pc.firmware, xen = !pc || r->o.pc.xen_platform;
+	int err = pc ? vm_pc_open(&r->pc, &r->o.pc, r->vm, r->loop) : 0;
 
+	if (!err && xen)
+		err = xen_open(r);
 	if (err || r->domain.hv < 0)
 		return err;
-	err = vm_saver_open(&r->saver, r->vm, r->loop, r->domain.domid, NULL, NULL);
+	/* a guest that knows nothing of Xen is not asked, and not told */
+	err = vm_saver_open(&r->saver, r->vm, r->loop, r->domain.domid,
+			    xen ? store_again : NULL, r);
 	if (err)
 		log_err("%s: what saves it: %s", r->domain.name, strerror(-err));
 	return err;
@@ -400,7 +407,7 @@ static int run(struct run *r)
 	if (!err)
 		err = vm_domain_join(&r->domain, r->vm);
 	if (!err)
-		err = r->o.pc.firmware ? pc_open(r) : devices_open(r);
+		err = devices_open(r);
 	if (!err)
 		err = r->o.restore ? wake(r)
 				   : boot(r, &kernel, r->o.ramdisk ? &ramdisk : NULL);

@@ -112,6 +112,7 @@ static int devices_add(struct vm_pc *pc)
 				    .acpi = !pc->o->no_acpi,
 				    .apic = !pc->o->no_apic,
 				    .vga = !pc->o->no_vga,
+				    .xen_platform = pc->o->xen_platform,
 				    .floppy = { pc->drive[VM_PC_FLOPPY].there,
 						pc->drive[VM_PC_FLOPPY + 1].there },
 				    .serial = pc->serial ? vm_serial_peer(pc->serial)

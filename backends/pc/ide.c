@@ -305,9 +305,9 @@ int ide_attach_disk(struct ide *ide, unsigned unit, struct pcdisk *disk,
 	return 0;
 }
 
-void ide_unplug_disks(struct ide *ide)
+void ide_unplug_disks(struct ide *ide, unsigned first)
 {
-	for (unsigned i = 0; i < IDE_UNITS; i++) {
+	for (unsigned i = first; i < IDE_UNITS; i++) {
 		struct ide_drive *d = ide_unit(ide, i);
 
 		if (d->kind != IDE_DISK)

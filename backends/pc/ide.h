@@ -48,8 +48,8 @@ int ide_insert(struct ide *ide, unsigned unit, struct pcdisk *medium);
  */
 int ide_eject(struct ide *ide, unsigned unit, bool force);
 
-/* Disks are gone, as the unplug protocol wants it: the guest finds nothing there any
- * more until the machine's next reset. CD-ROM drives stay. */
-void ide_unplug_disks(struct ide *ide);
+/* Disks from a unit on are gone, as the unplug protocol wants it: the guest finds nothing
+ * there any more until the machine's next reset. CD-ROM drives stay. */
+void ide_unplug_disks(struct ide *ide, unsigned first);
 
 #endif

@@ -19,14 +19,19 @@
 #include "backends/pc/rtc.h"
 #include "backends/pc/rtl8139.h"
 #include "backends/pc/vga.h"
+#include "backends/pc/xen_platform.h"
+#include "hv/base/log.h"
 
-#define VGA_SLOT       2u
-#define NIC_SLOT       4u /* 3: Xen's platform device */
-#define CMOS_1440K     4u
-#define IDE_FUNCTION   1u
-#define KVM_PAGES      0xfffbc000u /* of Intel's real mode: hv/kvm/vm.c */
-#define KVM_PAGES_SIZE 0x4000u
-#define HIGH(m)	       ((m)->ram_bytes - (m)->low_bytes)
+#define VGA_SLOT     2u
+#define XEN_SLOT     3u
+#define NIC_SLOT     4u
+#define LOG_BUDGET   64
+#define CMOS_1440K   4u
+#define IDE_FUNCTION 1u
+/* Besides RAM: Xen's pages, and KVM's of Intel's real mode (hv/kvm/vm.c) */
+#define RESERVED     GMEM_SPECIAL
+#define RESERVED_END 0xfffc0000u
+#define HIGH(m)	     ((m)->ram_bytes - (m)->low_bytes)
 
 /* What lies between the screen and 1 MiB is RAM, and stays writable. */
 static void pam(void *arg, unsigned segment, bool read_ram, bool write_ram)
@@ -43,8 +48,8 @@ static int firmware_told(struct pcmachine *m, const struct pcmachine_spec *s)
 	const struct gmem *mem = &vm->mem;
 	struct fw_machine fw = { .below_4g = mem->low_bytes,
 				 .above_4g = HIGH(mem),
-				 .reserved = KVM_PAGES,
-				 .reserved_len = KVM_PAGES_SIZE,
+				 .reserved = RESERVED,
+				 .reserved_len = RESERVED_END - RESERVED,
 				 .cpus = vm->nvcpus,
 				 .boot_menu = true,
 				 .acpi = s->acpi,
@@ -68,6 +73,43 @@ static int firmware_told(struct pcmachine *m, const struct pcmachine_spec *s)
 	err = fw_files_add(m->fw_cfg, &fw);
 	return err ? err : fw_files_bootorder(m->fw_cfg, s->bootorder, s->nr_boots);
 }
+
+/* ----------------------------------------------------------- Xen's platform device */
+
+/* Stops a card, and takes it away. */
+static void nic_unplug(struct pcmachine *m, unsigned slot)
+{
+	struct pcidev *d = pci_find(m->board->pci, slot, 0);
+
+	if (!d)
+		return;
+	d->dev.ops->reset(&d->dev);
+	pci_remove(d);
+}
+
+static void unplug(void *arg, unsigned what)
+{
+	struct pcmachine *m = arg;
+
+	log_info("%s: unplugs%s%s%s", m->board->vm->name,
+		 what & XEN_UNPLUG_DISKS ? " disks" : "",
+		 what & XEN_UNPLUG_AUX_DISKS ? " aux-disks" : "",
+		 what & XEN_UNPLUG_NICS ? " nics" : "");
+	if (what & (XEN_UNPLUG_DISKS | XEN_UNPLUG_AUX_DISKS))
+		ide_unplug_disks(m->ide, what & XEN_UNPLUG_DISKS ? 0 : 1);
+	for (unsigned n = 0; what & XEN_UNPLUG_NICS && n < PCMACHINE_NICS; n++)
+		nic_unplug(m, pcmachine_nic_slot(n));
+}
+
+static void platform_line(void *arg, const char *text)
+{
+	struct pcmachine *m = arg;
+
+	log_limited(&m->log_budget, LOG_INFO, "%s: its drivers: %s", m->board->vm->name,
+		    text);
+}
+
+static const struct xen_platform_ops platform_ops = { unplug, platform_line };
 
 /* What every PC has. */
 static int chipset_add(struct pcmachine *m)
@@ -99,6 +141,9 @@ static int options_add(struct pcmachine *m, const struct pcmachine_spec *s)
 	if (s->serial && !(m->serial = uart_new(&b->bus, "com1", UART_COM1,
 						UART_COM1_LINE, s->serial)))
 		return -ENOMEM;
+	if (s->xen_platform &&
+	    !(m->xen = xen_platform_new(&b->bus, b->pci, XEN_SLOT, &platform_ops, m)))
+		return -ENOMEM;
 	if (s->message && !debugport_new(&b->bus, s->message, s->message_arg))
 		return -ENOMEM;
 	return 0;
@@ -108,7 +153,7 @@ int pcmachine_add(struct pcmachine *m, struct pcboard *b, const struct pcmachine
 {
 	int err;
 
-	*m = (struct pcmachine){ .board = b };
+	*m = (struct pcmachine){ .board = b, .log_budget = LOG_BUDGET };
 	err = chipset_add(m);
 	if (!err)
 		err = options_add(m, s);

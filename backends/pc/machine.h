@@ -20,6 +20,7 @@ struct pcmachine_spec {
 	const char *bootorder[PCMACHINE_BOOTS];
 	unsigned nr_boots;
 	bool acpi, apic, vga;
+	bool xen_platform;		/* Xen's device; of a machine that sees Xen */
 	bool floppy[2];			/* drives that there are, of 1.44 MB */
 	const struct uart_peer *serial; /* COM1's; NULL: there is none */
 	uint8_t uuid[16];
@@ -38,6 +39,8 @@ struct pcmachine {
 	struct piix4pm *pm;
 	struct uart *serial;
 	struct fw_cfg *fw_cfg;
+	struct xen_platform *xen;
+	int log_budget; /* for lines that a guest causes */
 };
 
 /* Adds them to a board that is open. -ENOMEM, -EEXIST... */

@@ -214,6 +214,11 @@ int pci_add(struct pcibus *p, struct pcidev *d, unsigned slot, unsigned function
 	return 0;
 }
 
+struct pcidev *pci_find(const struct pcibus *p, unsigned slot, unsigned function)
+{
+	return p->fn[slot * 8 + function];
+}
+
 void pci_remove(struct pcidev *d)
 {
 	pci_irq(d, false);

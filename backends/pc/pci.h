@@ -74,6 +74,8 @@ void pcibus_free(struct pcibus *p);
 /* Adds a function, and it to the board; d->dev.ops is set. -EEXIST. */
 int pci_add(struct pcibus *p, struct pcidev *d, unsigned slot, unsigned function,
 	    const struct pci_id *id);
+/* The function there, or NULL. */
+struct pcidev *pci_find(const struct pcibus *p, unsigned slot, unsigned function);
 /* Takes one away (unplug): it answers no more, its bars are gone; not destroyed. */
 void pci_remove(struct pcidev *d);
 /* Base address register n. */

@@ -249,7 +249,7 @@ int cpuid_setup(struct vcpu *v)
 	if (ioctl(v->vm->kvm_fd, KVM_GET_SUPPORTED_CPUID, host) < 0)
 		return -errno;
 	err = cpuid_policy(host, guest, v->id, v->vm->nvcpus, v->vm->xen.domid,
-			   !v->vm->pc);
+			   !v->vm->xen_hidden);
 	if (err)
 		return err;
 	if (ioctl(v->fd, KVM_SET_CPUID2, guest) < 0)

@@ -117,6 +117,7 @@ int gmem_init(struct gmem *m, uint64_t bytes, bool pc, gmem_slot_fn *slot_set, v
 	*m = (struct gmem){
 		.ram_fd = -1, .special_fd = -1, .slot_set = slot_set, .slot_arg = arg
 	};
+	m->pc = pc;
 	if (bytes % PAGE || bytes < 2u << 20 || bytes > GMEM_MAX_BYTES)
 		return -EINVAL;
 	m->ram_bytes = bytes;
@@ -220,33 +221,46 @@ int gmem_ram_offset(const struct gmem *m, uint64_t gfn, uint64_t *offset)
 
 /* ------------------------------------------------------------- single pages */
 
+/*
+ * A region for pages around gpa: a chunk, as far as its neighbours leave room. Of a PC
+ * the hole is also its devices', and a chunk of it as much as the platform device has for
+ * such pages: what is in a region is no MMIO.
+ */
+static int chunk_add(struct gmem *m, uint64_t gpa)
+{
+	const bool hole = gpa < GMEM_HIGH && m->pc;
+	const uint64_t size = hole ? GMEM_PC_CHUNK : GMEM_CHUNK;
+	uint64_t start = gpa / size * size, end = start + size;
+
+	if (gpa < GMEM_HIGH && gpa >= (hole ? GMEM_PC_DEVICES : GMEM_DEVICES))
+		return -EINVAL;
+	if (gpa < m->low_bytes) /* a PC's screen */
+		return -EINVAL;
+	if (hole && end > GMEM_PC_DEVICES)
+		end = GMEM_PC_DEVICES;
+	for (unsigned i = 0; i < m->n; i++) {
+		uint64_t e = m->region[i].gpa + m->region[i].size;
+
+		if (m->region[i].gpa > gpa && m->region[i].gpa < end)
+			end = m->region[i].gpa;
+		if (e <= gpa && e > start)
+			start = e;
+	}
+	return region_add(m, start, end - start, -1, 0, GMEM_RW);
+}
+
 /* The region of gfn, made if there is none. Special pages are nobody's. */
 static int page_region(struct gmem *m, uint64_t gfn, struct gmem_region **region)
 {
 	const uint64_t gpa = gfn << XEN_PAGE_SHIFT;
 	const struct gmem_region *r;
-	uint64_t start, end;
 	int err;
 
 	if (gfn >= 1ull << (GMEM_ADDR_BITS - XEN_PAGE_SHIFT))
 		return -EINVAL;
 	r = region_find(m, gpa, PAGE);
 	if (!r) {
-		/* a chunk, as far as its neighbours leave room; the top of the
-		 * hole is devices */
-		start = gpa / GMEM_CHUNK * GMEM_CHUNK;
-		end = start + GMEM_CHUNK;
-		if (gpa >= 0xf8000000ull && gpa < GMEM_HIGH)
-			return -EINVAL;
-		for (unsigned i = 0; i < m->n; i++) {
-			uint64_t e = m->region[i].gpa + m->region[i].size;
-
-			if (m->region[i].gpa > gpa && m->region[i].gpa < end)
-				end = m->region[i].gpa;
-			if (e <= gpa && e > start)
-				start = e;
-		}
-		err = region_add(m, start, end - start, -1, 0, GMEM_RW);
+		err = chunk_add(m, gpa);
 		if (err)
 			return err;
 		r = &m->region[m->n - 1];

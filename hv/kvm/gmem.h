@@ -24,6 +24,9 @@
 #define GMEM_MAX_BYTES	  (1ull << 40)
 #define GMEM_ADDR_BITS	  46
 #define GMEM_CHUNK	  (128ull << 20) /* a region for placed pages beside RAM */
+#define GMEM_PC_CHUNK	  (16ull << 20)	 /* in a PC's hole, where devices are, too */
+#define GMEM_DEVICES	  0xf8000000ull	 /* nothing is placed from here to GMEM_HIGH */
+#define GMEM_PC_DEVICES	  0xfec00000ull	 /* the same of a PC */
 #define GMEM_MAX_REGIONS  48
 
 enum gmem_prot { GMEM_NONE, GMEM_RO, GMEM_RW };
@@ -43,6 +46,7 @@ typedef int gmem_slot_fn(void *arg, unsigned slot, const struct gmem_region *r);
 struct gmem {
 	struct gmem_region region[GMEM_MAX_REGIONS];
 	unsigned n;
+	bool pc;
 	int ram_fd, special_fd;
 	uint64_t ram_bytes, low_bytes;
 	gmem_slot_fn *slot_set;

@@ -14,8 +14,10 @@
 /* Pages of the special region (gmem.h). */
 #define PVH_CONSOLE_GPA (GMEM_SPECIAL + 0x0000)
 #define PVH_STORE_GPA	(GMEM_SPECIAL + 0x1000)
-#define PVH_ACPI_GPA	(GMEM_SPECIAL + 0x8000)
-#define PVH_ACPI_SIZE	0x8000
+/* the shared info page of a guest that wants it where it has no RAM */
+#define PVH_SHARED_GPA (GMEM_SPECIAL + 0x2000)
+#define PVH_ACPI_GPA   (GMEM_SPECIAL + 0x8000)
+#define PVH_ACPI_SIZE  0x8000
 
 struct pvh_boot {
 	const struct image *kernel, *ramdisk; /* ramdisk may be NULL */

@@ -72,7 +72,7 @@ static int xen_enable(struct vm *vm, const char **why)
 					     .u.long_mode = 1 };
 
 	vm->hw = &xen_hw_user;
-	if (vm->pc)
+	if (vm->xen_hidden)
 		return 0;
 	vm->xen_caps = caps > 0 ? (unsigned)caps : 0;
 	*why = "this kernel's KVM has no support for Xen guests (CONFIG_KVM_XEN, Linux "
@@ -169,6 +169,7 @@ int vm_create(struct vm **out, const struct vm_spec *spec, const char **why)
 	vm->log_budget = LOG_BUDGET;
 	vm->call_port = spec->call_port;
 	vm->pc = spec->pc;
+	vm->xen_hidden = spec->pc && !spec->xen_platform;
 	vm->nvcpus = spec->vcpus;
 	memcpy(vm->name, spec->name, strnlen(spec->name, sizeof(vm->name) - 1));
 	pthread_mutex_init(&vm->lock, NULL);

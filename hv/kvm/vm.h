@@ -34,8 +34,10 @@ struct vm_spec {
 	/* hypercalls by `out %eax, $VM_CALL_PORT` with the same registers: for
 	 * guests on a KVM that cannot run vmcall (tests) */
 	bool call_port;
-	/* a PC's memory and no Xen: the guest starts at its firmware's reset vector */
+	/* a PC's memory: the guest starts at its firmware's reset vector */
 	bool pc;
+	/* a PC's guest sees Xen all the same, as HVM guests do; others see it anyhow */
+	bool xen_platform;
 };
 #define VM_CALL_PORT 0xf4
 
@@ -57,6 +59,7 @@ struct vm {
 	int kvm_fd, fd;
 	unsigned xen_caps; /* KVM_XEN_HVM_CONFIG_*; 0: KVM knows no Xen */
 	bool call_port, pc;
+	bool xen_hidden; /* no leaves, no hypercalls */
 	struct gmem mem;
 	pthread_mutex_t lock;
 	unsigned nvcpus;

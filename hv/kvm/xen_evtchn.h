@@ -17,6 +17,9 @@ void xen_evtchn_raise(struct vm *vm, evtchn_port_t port);
 /* The guest's shared info page; NULL: it has none yet. */
 struct shared_info *xen_shared_info(struct vm *vm);
 
+/* It lies at gfn no more: what was placed for it goes. XEN_GFN_NONE is nowhere. */
+void xen_shared_info_unplace(struct vm *vm, uint64_t gfn);
+
 /*
  * Sets the bits that make a port pending, where KVM does not. True: the vcpu is to
  * be told.

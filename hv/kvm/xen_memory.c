@@ -25,32 +25,62 @@ static void shared_info_clear(struct vm *vm, struct shared_info *s)
 			atomic_store(&s->evtchn_mask[i], UINT64_MAX);
 }
 
-/* The shared info page takes a page of RAM over, with what it held before. */
-static int map_shared_info(struct vm *vm, uint64_t gfn)
+/* A page for it: RAM as it is; elsewhere, as in the platform device's memory, one is
+ * placed. *page: where; NULL: the same memory as before. */
+static int shared_info_page(struct vm *vm, uint64_t gfn, void **page)
 {
+	const uint64_t special = (PVH_SHARED_GPA - GMEM_SPECIAL) / XEN_PAGE_SIZE;
+	const bool moves = vm->xen.shared_gfn != XEN_GFN_NONE &&
+			   gmem_placed(&vm->mem, vm->xen.shared_gfn);
 	uint64_t offset;
-	void *to, *from;
 	int err;
 
-	if (gmem_ram_offset(&vm->mem, gfn, &offset))
-		return -EINVAL;
-	to = gmem_ptr(&vm->mem, gfn << XEN_PAGE_SHIFT, XEN_PAGE_SIZE);
-	if (!to)
-		return -EINVAL;
-	if (gfn == vm->xen.shared_gfn)
+	*page = NULL;
+	if (gmem_ram_offset(&vm->mem, gfn, &offset)) {
+		if (gmem_placed(&vm->mem, gfn))
+			return -EINVAL; /* a grant's frame, or another domain's page */
+		err = gmem_place(&vm->mem, gfn, vm->mem.special_fd, special, GMEM_RW);
+		if (err || moves)
+			return err;
+	}
+	*page = gmem_ptr(&vm->mem, gfn << XEN_PAGE_SHIFT, XEN_PAGE_SIZE);
+	return *page ? 0 : -EINVAL;
+}
+
+void xen_shared_info_unplace(struct vm *vm, uint64_t gfn)
+{
+	if (gfn != XEN_GFN_NONE && gmem_placed(&vm->mem, gfn))
+		/* cannot fail: it was placed there */
+		(void)gmem_remove(&vm->mem, gfn);
+}
+
+/* The shared info page takes a page over, with what it held before. */
+static int map_shared_info(struct vm *vm, uint64_t gfn)
+{
+	const uint64_t old = vm->xen.shared_gfn;
+	const void *from;
+	void *to;
+	int err;
+
+	if (gfn == old)
 		return 0;
-	from = vm->xen.shared_gfn == XEN_GFN_NONE
-		       ? NULL
-		       : gmem_ptr(&vm->mem, vm->xen.shared_gfn << XEN_PAGE_SHIFT,
-				  XEN_PAGE_SIZE);
-	if (from)
-		memcpy(to, from, XEN_PAGE_SIZE);
-	else
-		shared_info_clear(vm, to);
-	err = vm->hw->shared_info(vm, gfn);
+	err = shared_info_page(vm, gfn, &to);
 	if (err)
 		return err;
+	from = old == XEN_GFN_NONE
+		       ? NULL
+		       : gmem_ptr(&vm->mem, old << XEN_PAGE_SHIFT, XEN_PAGE_SIZE);
+	if (to && from)
+		memcpy(to, from, XEN_PAGE_SIZE);
+	else if (to)
+		shared_info_clear(vm, to);
+	err = vm->hw->shared_info(vm, gfn);
+	if (err) {
+		xen_shared_info_unplace(vm, gfn);
+		return err;
+	}
 	vm->xen.shared_gfn = gfn;
+	xen_shared_info_unplace(vm, old);
 	for (unsigned i = 0; i < vm->nvcpus && i < XEN_LEGACY_MAX_VCPUS && !err; i++)
 		if (!vm->vcpu[i]->xen.info_registered)
 			err = xen_vcpu_info_set(vm->vcpu[i],

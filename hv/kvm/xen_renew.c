@@ -63,6 +63,7 @@ int xen_domain_renew(struct vm *vm)
 	err = vcpus_clear(vm);
 	if (!err)
 		err = vm->hw->shared_info(vm, XEN_GFN_NONE);
+	xen_shared_info_unplace(vm, vm->xen.shared_gfn);
 	vm->xen.shared_gfn = XEN_GFN_NONE;
 	vm->xen.woken = true;
 	if (!err)

@@ -144,7 +144,7 @@ static void one(struct idehost *h, struct input *in)
 		if (a == 0)
 			pcbus_reset(&h->f->bus);
 		else if (a == 1)
-			ide_unplug_disks(h->ide);
+			ide_unplug_disks(h->ide, 0);
 		else if (a == 2)
 			(void)ide_eject(h->ide, CDROM, unit & 1);
 		else if (a == 3)

@@ -403,7 +403,7 @@ static void test_media(void **state)
 	assert_int_equal(good(P(0x28, 0, 0, 0x1e, 0x7f, 0xff, 0, 0, 1)), CD);
 	assert_int_equal(h.disk[1]->last, 0x1e7fffull * CD);
 	/* unplugged disks take no drive with them */
-	ide_unplug_disks(h.ide);
+	ide_unplug_disks(h.ide, 0);
 	good(P(0));
 }
 

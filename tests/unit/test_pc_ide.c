@@ -424,7 +424,7 @@ static void test_unplug(void **state)
 {
 	(void)state;
 	idehost_command(&h, 0, 0x20, 0, 1);
-	ide_unplug_disks(h.ide);
+	ide_unplug_disks(h.ide, 0);
 	assert_int_equal(idehost_alt(&h, 0), 0xff);
 	idehost_settle(&h);
 	assert_int_equal(idehost_alt(&h, 0), 0xff);

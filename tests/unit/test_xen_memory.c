@@ -49,6 +49,20 @@ static void test_shared_info(void **state)
 	assert_int_equal(b->vcpu[1].xen.info_gpa, 0x30040);
 	a.gpfn = UINT64_MAX >> 12;
 	assert_int_equal(OP(memory_op, XENMEM_add_to_physmap, &a), -EINVAL);
+	/* and where there is no RAM */
+	a.gpfn = 0x8000;
+	assert_int_equal(OP(memory_op, XENMEM_add_to_physmap, &a), 0);
+	assert_int_equal(xen_shared_info(&b->vm)->evtchn_mask[3], 77);
+	assert_int_equal(b->vcpu[1].xen.info_gpa, 0x8000040);
+	a.gpfn = 0x8001;
+	assert_int_equal(OP(memory_op, XENMEM_add_to_physmap, &a), 0);
+	assert_int_equal(xen_shared_info(&b->vm)->evtchn_mask[3], 77);
+	assert_false(gmem_placed(&b->vm.mem, 0x8000));
+	xen_shared_info(&b->vm)->evtchn_mask[3] = 78;
+	a.gpfn = 0x30;
+	assert_int_equal(OP(memory_op, XENMEM_add_to_physmap, &a), 0);
+	assert_int_equal(xen_shared_info(&b->vm)->evtchn_mask[3], 78);
+	assert_false(gmem_placed(&b->vm.mem, 0x8001));
 	a.gpfn = GMEM_SPECIAL >> 12;
 	assert_int_equal(OP(memory_op, XENMEM_add_to_physmap, &a), -EINVAL);
 	a = (struct xen_add_to_physmap){ .domid = 3, .gpfn = 0x30 };
