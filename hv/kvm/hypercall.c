@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "hv/base/log.h"
+#include "hv/kvm/xen_compat.h"
 
 static const struct {
 	const char *name;
@@ -70,10 +71,8 @@ int64_t hypercall(struct vcpu *v, uint64_t nr, const uint64_t arg[6], unsigned c
 	pthread_mutex_lock(&v->vm->lock);
 	if (nr < XEN_NR_HYPERCALLS)
 		v->vm->xen.calls[nr]++;
-	if (!longmode) {
-		guest_complaint(v, "hypercall of 32 bits", nr);
-		ret = -ENOSYS;
-	} else if (nr >= XEN_NR_HYPERCALLS || !table[nr].fn) {
+	v->compat = !longmode;
+	if (nr >= XEN_NR_HYPERCALLS || !table[nr].fn) {
 		guest_complaint(v, "unknown hypercall", nr);
 		ret = -ENOSYS;
 	} else {
@@ -95,16 +94,15 @@ int64_t xen_multicall(struct vcpu *v, const uint64_t arg[6])
 	if (arg[1] > 64)
 		return -EINVAL;
 	for (uint64_t i = 0; i < arg[1]; i++) {
-		uint64_t va = arg[0] + i * sizeof(e);
+		uint64_t va = arg[0] + i * guest_struct_size(v, FIELDS_multicall);
 
-		if (guest_copy_in(v, &e, va, sizeof(e)))
+		if (guest_struct_in(v, &e, va, FIELDS_multicall))
 			return -EFAULT;
 		e.result = -ENOSYS;
 		if (e.op < XEN_NR_HYPERCALLS && e.op != __HYPERVISOR_multicall &&
 		    table[e.op].fn)
 			e.result = table[e.op].fn(v, e.args);
-		if (guest_copy_out(v, va + offsetof(struct multicall_entry, result),
-				   &e.result, sizeof(e.result)))
+		if (guest_word_out(v, va, 1, (uint64_t)e.result))
 			return -EFAULT;
 	}
 	return 0;

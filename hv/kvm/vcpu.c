@@ -70,10 +70,12 @@ static int call_by_port(struct vcpu *v)
 
 	if (ioctl(v->fd, KVM_GET_REGS, &r) < 0 || ioctl(v->fd, KVM_GET_SREGS, &s) < 0)
 		return -errno;
-	r.rax = (uint64_t)hypercall(v, r.rax,
-				    (const uint64_t[]){ r.rdi, r.rsi, r.rdx, r.r10, r.r8,
-							r.r9 },
-				    s.cs.dpl, s.cs.l);
+	const uint64_t wide[] = { r.rdi, r.rsi, r.rdx, r.r10, r.r8, r.r9 };
+	const uint64_t narrow[] = { (uint32_t)r.rbx, (uint32_t)r.rcx, (uint32_t)r.rdx,
+				    (uint32_t)r.rsi, (uint32_t)r.rdi, (uint32_t)r.rbp };
+
+	r.rax = (uint64_t)hypercall(v, s.cs.l ? r.rax : (uint32_t)r.rax,
+				    s.cs.l ? wide : narrow, s.cs.dpl, s.cs.l);
 	return ioctl(v->fd, KVM_SET_REGS, &r) < 0 ? -errno : 0;
 }
 

@@ -46,6 +46,7 @@ struct vcpu {
 	unsigned id;
 	int fd;
 	struct kvm_run *run;
+	bool compat; /* the hypercall that it makes is one of 32 bits */
 	size_t run_size;
 	pthread_t thread;
 	bool started;

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "hv/kvm/hypercall.h"
+#include "hv/kvm/xen_compat.h"
 #include "ringproto/grant.h"
 
 #define MAX_ORDER   9	  /* 2 MiB, Xen's bound for such guests */
@@ -170,8 +170,9 @@ int64_t xen_reservation(struct vcpu *v, uint64_t va, uint64_t from, bool populat
 	struct marked m;
 	uint64_t i = from, gfn;
 
-	if (guest_copy_in(v, &r, va, sizeof(r)) || !domid_is_self(v, r.domid) ||
-	    r.extent_order > MAX_ORDER || marked_find(vm, &m))
+	if (guest_struct_in(v, &r, va, FIELDS_reservation) ||
+	    !domid_is_self(v, r.domid) || r.extent_order > MAX_ORDER ||
+	    marked_find(vm, &m))
 		return (int64_t)from;
 	kept_release(vm, &m);
 	for (; i < r.nr_extents && i - from < MAX_EXTENTS; i++) {
@@ -179,7 +180,7 @@ int64_t xen_reservation(struct vcpu *v, uint64_t va, uint64_t from, bool populat
 
 		if ((i - from) % TURN == TURN - 1 && !turn_over(v))
 			break;
-		if (guest_copy_in(v, &gfn, r.extent_start + i * 8, 8) || gfn % n)
+		if (guest_word_in(v, &gfn, r.extent_start, i) || gfn % n)
 			break;
 		if (populate ? !extent_populate(vm, gfn, n)
 			     : !extent_release(vm, gfn, n, &m))

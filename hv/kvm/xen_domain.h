@@ -13,6 +13,7 @@
 #define XEN_VERSION	  (4u << 16 | 17u) /* the ABI that is offered: 4.17 */
 #define XEN_GNTTAB_FRAMES 64u		   /* at most; 512 entries each */
 #define XEN_NR_PORTS	  EVTCHN_2L_NR_CHANNELS
+#define XEN_NR_PORTS32	  1024u /* of a guest of 32 bits */
 #define XEN_GFN_NONE	  UINT64_MAX
 #define XEN_MAX_ROUTES	  1024u /* event channels to other domains */
 #define XEN_MAX_KEPT	  256u
@@ -69,6 +70,7 @@ struct xen_grants {
 struct xen_domain {
 	domid_t domid;
 	uint64_t shared_gfn;
+	bool compat;		 /* the shared pages are those of guests of 32 bits */
 	struct xen_port *port;	 /* XEN_NR_PORTS */
 	evtchn_port_t nr_ports;	 /* all above are closed */
 	struct evsignal *signal; /* to eventfds that other domains have, too */
@@ -97,6 +99,8 @@ struct xen_hw_ops {
 	/* A guest's virtual address as the vcpu, this thread's, sees it. -EFAULT */
 	int (*translate)(struct vcpu *v, uint64_t va, uint64_t *gpa);
 	int (*shared_info)(struct vm *vm, uint64_t gfn);
+	/* The shared pages' layout. */
+	int (*long_mode)(struct vm *vm, bool on);
 	int (*vcpu_info)(struct vcpu *v, uint64_t gpa);
 	int (*time_info)(struct vcpu *v, uint64_t gpa);
 	int (*runstate_area)(struct vcpu *v, uint64_t gpa);

@@ -16,6 +16,18 @@ struct shared_info *xen_shared_info(struct vm *vm)
 			sizeof(struct shared_info));
 }
 
+int xen_layout_latch(struct vcpu *v)
+{
+	struct xen_domain *x = &v->vm->xen;
+	int err = 0;
+
+	if (x->compat != v->compat)
+		err = v->vm->hw->long_mode(v->vm, !v->compat);
+	if (!err)
+		x->compat = v->compat;
+	return err;
+}
+
 int xen_vcpu_info_set(struct vcpu *v, uint64_t gpa)
 {
 	int err = v->vm->hw->vcpu_info(v, gpa);
@@ -32,24 +44,81 @@ void xen_evtchn_raise(struct vm *vm, evtchn_port_t port)
 		(void)vm->hw->raise(vm, port, vm->xen.port[port].vcpu);
 }
 
+/* ------------------------------------------------------------ bits in shared pages */
+
+/* A port's word, of 32 bits for any guest: bits are numbered alike in either layout. */
+struct port_bit {
+	_Atomic uint32_t *word;
+	uint32_t bit;
+};
+
+static struct port_bit port_bit(struct vm *vm, evtchn_port_t port, bool mask)
+{
+	uint8_t *s = (uint8_t *)xen_shared_info(vm);
+	size_t at = !mask	     ? offsetof(struct shared_info, evtchn_pending)
+		    : vm->xen.compat ? offsetof(struct shared_info32, evtchn_mask)
+				     : offsetof(struct shared_info, evtchn_mask);
+
+	if (!s || port >= xen_nr_ports(vm))
+		return (struct port_bit){ NULL, 0 };
+	at += port / 32 * sizeof(uint32_t);
+	return (struct port_bit){ (_Atomic uint32_t *)(void *)(s + at), 1u << port % 32 };
+}
+
+static bool bit_clear(struct port_bit b)
+{
+	return b.word && atomic_fetch_and(b.word, ~b.bit) & b.bit;
+}
+
+bool xen_port_pending_clear(struct vm *vm, evtchn_port_t port)
+{
+	return bit_clear(port_bit(vm, port, false));
+}
+
+bool xen_port_mask_clear(struct vm *vm, evtchn_port_t port)
+{
+	return bit_clear(port_bit(vm, port, true));
+}
+
+/* The word of words. True: that bit was set. */
+static bool selector_set(const struct vm *vm, struct vcpu_info *info, evtchn_port_t port)
+{
+	struct vcpu_info32 *info32 = (struct vcpu_info32 *)(void *)info;
+	const uint32_t bit32 = 1u << port / 32 % 32;
+	const uint64_t bit = 1ull << port / 64 % 64;
+
+	if (vm->xen.compat)
+		return atomic_fetch_or(&info32->evtchn_pending_sel, bit32) & bit32;
+	return atomic_fetch_or(&info->evtchn_pending_sel, bit) & bit;
+}
+
+void xen_selector_fill(const struct vm *vm, struct vcpu_info *info)
+{
+	struct vcpu_info32 *info32 = (struct vcpu_info32 *)(void *)info;
+
+	if (vm->xen.compat)
+		atomic_store(&info32->evtchn_pending_sel, UINT32_MAX);
+	else
+		atomic_store(&info->evtchn_pending_sel, UINT64_MAX);
+}
+
 bool xen_evtchn_pend(struct vm *vm, evtchn_port_t port, struct vcpu *v)
 {
-	struct shared_info *s = xen_shared_info(vm);
-	const uint64_t bit = 1ull << (port % 64);
+	const struct port_bit pending = port_bit(vm, port, false),
+			      mask = port_bit(vm, port, true);
 	struct vcpu_info *info;
 
-	if (!s || v->xen.info_gpa == XEN_GFN_NONE)
+	if (!pending.word || v->xen.info_gpa == XEN_GFN_NONE)
 		return false;
 	info = gmem_ptr(&vm->mem, v->xen.info_gpa, sizeof(*info));
 	if (!info)
 		return false;
 	/* the order is the ABI's: the bit, then whether it is masked, then the word of
 	 * words, then the flag; the guest clears them the other way round */
-	if (atomic_fetch_or(&s->evtchn_pending[port / 64], bit) & bit ||
-	    atomic_load(&s->evtchn_mask[port / 64]) & bit)
+	if (atomic_fetch_or(pending.word, pending.bit) & pending.bit ||
+	    atomic_load(mask.word) & mask.bit)
 		return false;
-	if (atomic_fetch_or(&info->evtchn_pending_sel, 1ull << (port / 64)) &
-	    1ull << (port / 64))
+	if (selector_set(vm, info, port))
 		return false;
 	return !atomic_exchange(&info->evtchn_upcall_pending, 1);
 }
@@ -58,7 +127,7 @@ bool xen_evtchn_pend(struct vm *vm, evtchn_port_t port, struct vcpu *v)
 
 int xen_port_alloc(struct vm *vm, evtchn_port_t *port, struct xen_port what)
 {
-	for (evtchn_port_t p = 1; p < XEN_NR_PORTS; p++)
+	for (evtchn_port_t p = 1; p < xen_nr_ports(vm); p++)
 		if (vm->xen.port[p].state == EVTCHNSTAT_closed) {
 			vm->xen.port[p] = what;
 			if (p >= vm->xen.nr_ports)
@@ -76,14 +145,6 @@ struct xen_port *xen_port_get(struct vm *vm, evtchn_port_t port)
 	    vm->xen.port[port].state == EVTCHNSTAT_closed)
 		return NULL;
 	return &vm->xen.port[port];
-}
-
-static void pending_clear(struct vm *vm, evtchn_port_t port)
-{
-	struct shared_info *s = xen_shared_info(vm);
-
-	if (s)
-		atomic_fetch_and(&s->evtchn_pending[port / 64], ~(1ull << (port % 64)));
 }
 
 bool xen_port_is_loop(const struct vm *vm, const struct xen_port *p)
@@ -128,7 +189,7 @@ int xen_port_close(struct vm *vm, evtchn_port_t port)
 		other->state = EVTCHNSTAT_unbound;
 		other->remote_port = 0;
 	}
-	pending_clear(vm, port);
+	(void)xen_port_pending_clear(vm, port);
 	*p = (struct xen_port){ .state = EVTCHNSTAT_closed,
 				.notify_fd = -1,
 				.wait_fd = -1 };

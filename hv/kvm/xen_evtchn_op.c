@@ -208,16 +208,11 @@ static int64_t port_send(struct vcpu *v, evtchn_port_t port)
 /* Xen's own answer to a mask that went while an event was pending. */
 static int64_t port_unmask(struct vcpu *v, evtchn_port_t port)
 {
-	struct shared_info *s = xen_shared_info(v->vm);
-	const uint64_t bit = 1ull << (port % 64);
-
 	if (!xen_port_get(v->vm, port))
 		return -EINVAL;
-	if (!s)
-		return 0;
-	atomic_fetch_and(&s->evtchn_mask[port / 64], ~bit);
+	(void)xen_port_mask_clear(v->vm, port);
 	/* whoever sets it between these two delivers it himself */
-	if (atomic_fetch_and(&s->evtchn_pending[port / 64], ~bit) & bit)
+	if (xen_port_pending_clear(v->vm, port))
 		xen_evtchn_raise(v->vm, port);
 	return 0;
 }

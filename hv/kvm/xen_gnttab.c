@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "hv/base/log.h"
+#include "hv/kvm/xen_compat.h"
 #include "hv/kvm/xen_grant.h"
 
 #define BATCH_MAX 4096 /* of one call; Xen preempts, here a guest would hold the lock */
@@ -12,7 +13,7 @@ static int64_t setup_table(struct vcpu *v, uint64_t va)
 	struct gnttab_setup_table s;
 	struct xen_domain *x = &v->vm->xen;
 
-	if (guest_copy_in(v, &s, va, sizeof(s)))
+	if (guest_struct_in(v, &s, va, FIELDS_setup_table))
 		return -EFAULT;
 	s.status = GNTST_okay;
 	if (!domid_is_self(v, s.dom))
@@ -23,9 +24,9 @@ static int64_t setup_table(struct vcpu *v, uint64_t va)
 		x->gnttab_frames = s.nr_frames;
 	/* where they are in the guest's memory, it has said itself */
 	for (uint32_t i = 0; s.status == GNTST_okay && i < s.nr_frames; i++)
-		if (guest_copy_out(v, s.frame_list + i * 8u, &x->gnttab_gfn[i], 8))
+		if (guest_word_out(v, s.frame_list, i, x->gnttab_gfn[i]))
 			return -EFAULT;
-	return guest_copy_out(v, va, &s, sizeof(s));
+	return guest_struct_out(v, va, &s, FIELDS_setup_table);
 }
 
 static int64_t query_size(struct vcpu *v, uint64_t va)
@@ -92,9 +93,10 @@ static int16_t copy_op(struct vm *vm, void *op)
 }
 
 /* Each has a status of its own; a wrong one does not end the batch. */
-static int64_t batch(struct vcpu *v, uint64_t va, uint64_t n, size_t size,
+static int64_t batch(struct vcpu *v, uint64_t va, uint64_t n, const char *fields,
 		     int16_t (*one)(struct vm *vm, void *op))
 {
+	const size_t size = guest_struct_size(v, fields);
 	union {
 		struct gnttab_map_grant_ref map;
 		struct gnttab_unmap_grant_ref unmap;
@@ -103,12 +105,12 @@ static int64_t batch(struct vcpu *v, uint64_t va, uint64_t n, size_t size,
 	int64_t err = 0;
 
 	for (uint64_t i = 0; i < n && !err; i++) {
-		err = guest_copy_in(v, &op, va + i * size, size);
+		err = guest_struct_in(v, &op, va + i * size, fields);
 		if (err)
 			break;
 		if (one(v->vm, &op))
 			log_dbg("%s: vcpu %u: a grant is refused", v->vm->name, v->id);
-		err = guest_copy_out(v, va + i * size, &op, size);
+		err = guest_struct_out(v, va + i * size, &op, fields);
 	}
 	xen_grant_sweep(v->vm);
 	return err;
@@ -120,13 +122,11 @@ int64_t xen_grant_table_op(struct vcpu *v, const uint64_t arg[6])
 		return -EINVAL;
 	switch (arg[0]) {
 	case GNTTABOP_map_grant_ref:
-		return batch(v, arg[1], arg[2], sizeof(struct gnttab_map_grant_ref),
-			     map_op);
+		return batch(v, arg[1], arg[2], FIELDS_gnttab_map, map_op);
 	case GNTTABOP_unmap_grant_ref:
-		return batch(v, arg[1], arg[2], sizeof(struct gnttab_unmap_grant_ref),
-			     unmap_op);
+		return batch(v, arg[1], arg[2], FIELDS_gnttab_unmap, unmap_op);
 	case GNTTABOP_copy:
-		return batch(v, arg[1], arg[2], sizeof(struct gnttab_copy), copy_op);
+		return batch(v, arg[1], arg[2], FIELDS_gnttab_copy, copy_op);
 	case GNTTABOP_setup_table:
 		return arg[2] == 1 ? setup_table(v, arg[1]) : -EINVAL;
 	case GNTTABOP_query_size:

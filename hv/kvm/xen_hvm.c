@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "hv/kvm/hypercall.h"
+#include "hv/kvm/xen_evtchn.h"
 
 #define CALLBACK_TYPE_SHIFT 56
 
@@ -29,7 +30,9 @@ static int64_t set_param(struct vcpu *v, uint64_t va)
 		   its vcpus names one all the same, to say that it knows Xen */
 		return -EOPNOTSUPP;
 	}
-	err = v->vm->hw->callback_vector(v->vm, vector);
+	err = xen_layout_latch(v);
+	if (!err)
+		err = v->vm->hw->callback_vector(v->vm, vector);
 	if (!err)
 		v->vm->xen.param[p.index] = p.value;
 	return err;

@@ -37,6 +37,13 @@ static int shared_info(struct vm *vm, uint64_t gfn)
 						   .u.shared_info.gfn = gfn });
 }
 
+static int long_mode(struct vm *vm, bool on)
+{
+	return vm_attr(vm,
+		       &(struct kvm_xen_hvm_attr){ .type = KVM_XEN_ATTR_TYPE_LONG_MODE,
+						   .u.long_mode = on });
+}
+
 static int vcpu_info(struct vcpu *v, uint64_t gpa)
 {
 	return vcpu_gpa(v, KVM_XEN_VCPU_ATTR_TYPE_VCPU_INFO, gpa);
@@ -156,6 +163,7 @@ static int timer_set(struct vcpu *v, uint64_t ns)
 const struct xen_hw_ops xen_hw_kvm = {
 	.translate = vcpu_translate,
 	.shared_info = shared_info,
+	.long_mode = long_mode,
 	.vcpu_info = vcpu_info,
 	.time_info = time_info,
 	.runstate_area = runstate_area,

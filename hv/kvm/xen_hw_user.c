@@ -17,6 +17,13 @@ static int accept_vm(struct vm *vm, uint64_t gfn)
 	return 0;
 }
 
+static int long_mode(struct vm *vm, bool on)
+{
+	(void)vm;
+	(void)on;
+	return 0;
+}
+
 static int accept_vcpu(struct vcpu *v, uint64_t gpa)
 {
 	(void)v;
@@ -119,6 +126,7 @@ static int timer_set(struct vcpu *v, uint64_t ns)
 const struct xen_hw_ops xen_hw_user = {
 	.translate = vcpu_translate,
 	.shared_info = accept_vm,
+	.long_mode = long_mode,
 	.vcpu_info = accept_vcpu,
 	.time_info = refuse_area,
 	.runstate_area = refuse_area,

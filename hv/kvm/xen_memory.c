@@ -6,6 +6,7 @@
 #include "hv/kvm/hypercall.h"
 #include "hv/kvm/pvh.h"
 #include "hv/kvm/xen_balloon.h"
+#include "hv/kvm/xen_compat.h"
 #include "hv/kvm/xen_evtchn.h"
 
 /* Where a call that was made in parts goes on stands above its number. */
@@ -19,10 +20,13 @@
  */
 static void shared_info_clear(struct vm *vm, struct shared_info *s)
 {
+	struct shared_info32 *s32 = (struct shared_info32 *)(void *)s;
+
 	memset(s, 0, XEN_PAGE_SIZE);
-	if (vm->xen.woken)
-		for (unsigned i = 0; i < EVTCHN_2L_NR_CHANNELS / 64; i++)
-			atomic_store(&s->evtchn_mask[i], UINT64_MAX);
+	if (vm->xen.woken && vm->xen.compat)
+		memset(s32->evtchn_mask, 0xff, sizeof(s32->evtchn_mask));
+	else if (vm->xen.woken)
+		memset(s->evtchn_mask, 0xff, sizeof(s->evtchn_mask));
 }
 
 /* A page for it: RAM as it is; elsewhere, as in the platform device's memory, one is
@@ -125,9 +129,14 @@ static int map_gnttab(struct vm *vm, uint64_t idx, uint64_t gfn)
 
 static int physmap_add(struct vcpu *v, unsigned space, uint64_t idx, uint64_t gfn)
 {
+	int err;
+
 	switch (space) {
 	case XENMAPSPACE_shared_info:
-		return idx ? -EINVAL : map_shared_info(v->vm, gfn);
+		if (idx)
+			return -EINVAL;
+		err = xen_layout_latch(v);
+		return err ? err : map_shared_info(v->vm, gfn);
 	case XENMAPSPACE_grant_table:
 		return map_gnttab(v->vm, idx, gfn);
 	default:
@@ -139,7 +148,7 @@ static int64_t add_to_physmap(struct vcpu *v, uint64_t va)
 {
 	struct xen_add_to_physmap a;
 
-	if (guest_copy_in(v, &a, va, sizeof(a)))
+	if (guest_struct_in(v, &a, va, FIELDS_add_to_physmap))
 		return -EFAULT;
 	if (!domid_is_self(v, a.domid))
 		return -ESRCH;
@@ -150,7 +159,7 @@ static int64_t add_to_physmap_batch(struct vcpu *v, uint64_t va)
 {
 	struct xen_add_to_physmap_batch b;
 
-	if (guest_copy_in(v, &b, va, sizeof(b)))
+	if (guest_struct_in(v, &b, va, FIELDS_add_to_physmap_many))
 		return -EFAULT;
 	if (!domid_is_self(v, b.domid))
 		return -ESRCH;
@@ -158,8 +167,8 @@ static int64_t add_to_physmap_batch(struct vcpu *v, uint64_t va)
 		uint64_t idx, gfn;
 		int32_t err;
 
-		if (guest_copy_in(v, &idx, b.idxs + i * 8u, 8) ||
-		    guest_copy_in(v, &gfn, b.gpfns + i * 8u, 8))
+		if (guest_word_in(v, &idx, b.idxs, i) ||
+		    guest_word_in(v, &gfn, b.gpfns, i))
 			return -EFAULT;
 		err = physmap_add(v, b.space, idx, gfn);
 		if (guest_copy_out(v, b.errs + i * 4u, &err, 4))
@@ -174,7 +183,7 @@ static int64_t remove_from_physmap(struct vcpu *v, uint64_t va)
 	struct xen_remove_from_physmap r;
 	int err;
 
-	if (guest_copy_in(v, &r, va, sizeof(r)))
+	if (guest_struct_in(v, &r, va, FIELDS_remove_from_physmap))
 		return -EFAULT;
 	if (!domid_is_self(v, r.domid))
 		return -ESRCH;
@@ -194,7 +203,7 @@ static int64_t memory_map(struct vcpu *v, uint64_t va)
 	struct xen_memory_map m;
 	unsigned n = pvh_memmap(&v->vm->mem, e);
 
-	if (guest_copy_in(v, &m, va, sizeof(m)))
+	if (guest_struct_in(v, &m, va, FIELDS_memory_map))
 		return -EFAULT;
 	if (m.nr_entries < n)
 		return -EINVAL;
@@ -205,7 +214,7 @@ static int64_t memory_map(struct vcpu *v, uint64_t va)
 			return -EFAULT;
 	}
 	m.nr_entries = n;
-	return guest_copy_out(v, va, &m, sizeof(m));
+	return guest_struct_out(v, va, &m, FIELDS_memory_map);
 }
 
 static int64_t maximum_gpfn(const struct gmem *m)

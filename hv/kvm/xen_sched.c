@@ -4,7 +4,7 @@
 #include <sched.h>
 #include <sys/ioctl.h>
 
-#include "hv/kvm/hypercall.h"
+#include "hv/kvm/xen_compat.h"
 #include "hv/kvm/xen_timer.h"
 
 #define POLL_MAX_PORTS 128
@@ -25,7 +25,7 @@ static int64_t poll_ports(struct vcpu *v, uint64_t va)
 {
 	struct sched_poll p;
 
-	if (guest_copy_in(v, &p, va, sizeof(p)))
+	if (guest_struct_in(v, &p, va, FIELDS_sched_poll))
 		return -EFAULT;
 	if (p.nr_ports > POLL_MAX_PORTS)
 		return -EINVAL;

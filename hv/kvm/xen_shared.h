@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Memory that a guest and the hypervisor share (Xen's public xen.h, io/console.h,
- * arch-x86/hvm/start_info.h), for 64-bit guests. The guest writes all of it at any
- * moment: read each word once, and check it.
+ * arch-x86/hvm/start_info.h), for guests of 64 bits and, where it differs, of 32. The
+ * guest writes all of it at any moment: read each word once, and check it.
  */
 #ifndef TANDEM_HV_KVM_XEN_SHARED_H
 #define TANDEM_HV_KVM_XEN_SHARED_H
@@ -37,6 +37,28 @@ struct shared_info {
 	uint32_t wc_version, wc_sec, wc_nsec, wc_sec_hi;
 	uint64_t arch[6];
 };
+/* The same of a guest of 32 bits. What is the same there: the flag, the time, and where
+ * the pending bits begin. */
+struct vcpu_info32 {
+	uint8_t evtchn_upcall_pending;
+	uint8_t evtchn_upcall_mask;
+	_Atomic uint32_t evtchn_pending_sel;
+	uint32_t arch[6];
+	struct vcpu_time_info time;
+};
+struct shared_info32 {
+	struct vcpu_info32 vcpu_info[XEN_LEGACY_MAX_VCPUS];
+	_Atomic uint32_t evtchn_pending[32];
+	_Atomic uint32_t evtchn_mask[32];
+	uint32_t wc_version, wc_sec, wc_nsec;
+	uint32_t arch[12];
+};
+_Static_assert(sizeof(struct vcpu_info32) == 64, "xen.h");
+_Static_assert(offsetof(struct vcpu_info32, evtchn_pending_sel) == 4, "xen.h");
+_Static_assert(offsetof(struct vcpu_info32, time) == 32, "xen.h");
+_Static_assert(offsetof(struct shared_info32, evtchn_pending) == 2048, "xen.h");
+_Static_assert(offsetof(struct shared_info32, evtchn_mask) == 2176, "xen.h");
+_Static_assert(offsetof(struct shared_info32, wc_version) == 2304, "xen.h");
 _Static_assert(sizeof(struct vcpu_time_info) == 32, "xen.h");
 _Static_assert(sizeof(struct vcpu_info) == 64, "xen.h");
 _Static_assert(offsetof(struct vcpu_info, evtchn_pending_sel) == 8, "xen.h");

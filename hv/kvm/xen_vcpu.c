@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "hv/kvm/hypercall.h"
+#include "hv/kvm/xen_compat.h"
 #include "hv/kvm/xen_evtchn.h"
 #include "hv/kvm/xen_timer.h"
 
@@ -36,7 +36,7 @@ static int64_t register_info(struct vcpu *v, struct vcpu *to, uint64_t va)
 	if (err)
 		return err;
 	to->xen.info_registered = true;
-	atomic_store(&new->evtchn_pending_sel, UINT64_MAX);
+	xen_selector_fill(v->vm, new);
 	atomic_store(&new->evtchn_upcall_pending, 1);
 	return v->vm->hw->upcall(to);
 }
@@ -47,7 +47,7 @@ static int64_t register_area(struct vcpu *v, struct vcpu *to, uint64_t va, size_
 {
 	uint64_t area, gpa, end;
 
-	if (guest_copy_in(v, &area, va, sizeof(area)))
+	if (guest_word_in(v, &area, va, 0))
 		return -EFAULT;
 	if (guest_translate(v, area, &gpa) || guest_translate(v, area + size - 1, &end))
 		return -EFAULT;
@@ -63,14 +63,14 @@ static int64_t runstate_info(struct vcpu *v, struct vcpu *of, uint64_t va)
 	struct vcpu_runstate_info info = { 0 };
 	int err = v->vm->hw->runstate_get(of, &info);
 
-	return err ? err : guest_copy_out(v, va, &info, sizeof(info));
+	return err ? err : guest_struct_out(v, va, &info, FIELDS_runstate);
 }
 
 static int64_t singleshot(struct vcpu *v, uint64_t va)
 {
 	struct vcpu_set_singleshot_timer t;
 
-	if (guest_copy_in(v, &t, va, sizeof(t)))
+	if (guest_struct_in(v, &t, va, FIELDS_singleshot))
 		return -EFAULT;
 	return v->vm->hw->timer_set(v, t.timeout_abs_ns);
 }
@@ -169,7 +169,7 @@ int64_t xen_vcpu_op(struct vcpu *v, const uint64_t arg[6])
 	case VCPUOP_get_runstate_info:
 		return runstate_info(v, to, arg[2]);
 	case VCPUOP_register_runstate_memory_area:
-		return register_area(v, to, arg[2], sizeof(struct vcpu_runstate_info),
+		return register_area(v, to, arg[2], guest_struct_size(v, FIELDS_runstate),
 				     vm->hw->runstate_area);
 	case VCPUOP_register_vcpu_time_memory_area:
 		return register_area(v, to, arg[2], sizeof(struct vcpu_time_info),
@@ -189,7 +189,8 @@ int64_t xen_vcpu_op(struct vcpu *v, const uint64_t arg[6])
 
 int64_t xen_set_timer_op(struct vcpu *v, const uint64_t arg[6])
 {
-	return v->vm->hw->timer_set(v, arg[0]);
+	/* a time of 64 bits, in two of 32 */
+	return v->vm->hw->timer_set(v, v->compat ? arg[0] | arg[1] << 32 : arg[0]);
 }
 
 int64_t xen_vm_assist(struct vcpu *v, const uint64_t arg[6])

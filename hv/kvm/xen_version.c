@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "hv/kvm/hypercall.h"
+#include "hv/kvm/xen_compat.h"
 
 #define FEATURE(name) (1u << XENFEAT_##name)
 
@@ -37,7 +37,6 @@ static int64_t features(struct vcpu *v, uint64_t va)
 int64_t xen_version(struct vcpu *v, const uint64_t arg[6])
 {
 	static const struct xen_compile_info info = { "cc", "tandem", "tandem", "" };
-	const uint64_t virt_start = 0;
 
 	switch (arg[0]) {
 	case XENVER_version:
@@ -47,11 +46,12 @@ int64_t xen_version(struct vcpu *v, const uint64_t arg[6])
 	case XENVER_compile_info:
 		return guest_copy_out(v, arg[1], &info, sizeof(info));
 	case XENVER_capabilities:
-		return text_out(v, arg[1], "hvm-3.0-x86_64", 1024);
+		return text_out(v, arg[1],
+				"hvm-3.0-x86_32 hvm-3.0-x86_32p hvm-3.0-x86_64", 1024);
 	case XENVER_changeset:
 		return text_out(v, arg[1], "unavailable", 64);
 	case XENVER_platform_parameters:
-		return guest_copy_out(v, arg[1], &virt_start, sizeof(virt_start));
+		return guest_word_out(v, arg[1], 0, 0);
 	case XENVER_get_features:
 		return features(v, arg[1]);
 	case XENVER_pagesize:

@@ -11,11 +11,13 @@
 
 #define MAX_CALLS 64
 #define MAX_BYTES 64u
+#define NARROW	  0x80
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct record {
-	uint8_t nr, vcpu, cmd, len; /* len: of the bytes behind, for BAREVM_ARGS */
+	uint8_t nr, vcpu, cmd, len; /* vcpu: bit 7: by code of 32 bits; len: of the bytes
+				     * behind, for BAREVM_ARGS */
 	uint8_t a1, a2;		    /* what kind of argument */
 	uint16_t value;
 };
@@ -37,6 +39,17 @@ static uint64_t argument(uint8_t kind, uint16_t value)
 	default:
 		return (uint64_t)value << 32 | value;
 	}
+}
+
+static void call(struct barevm *b, const struct record *r)
+{
+	const bool narrow = r->vcpu & NARROW;
+	uint64_t arg[6] = { r->cmd, argument(r->a1, r->value),
+			    argument(r->a2, r->value) };
+
+	for (unsigned i = 0; i < 6 && narrow; i++)
+		arg[i] = (uint32_t)arg[i];
+	(void)hypercall(&b->vcpu[r->vcpu % 2], r->nr, arg, 0, !narrow);
 }
 
 /* What must hold, whatever was called. */
@@ -73,8 +86,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		(void)gmem_write(&b->vm.mem, BAREVM_ARGS, data, len);
 		data += len;
 		size -= len;
-		(void)barevm_call(b, r.vcpu % 2, r.nr, r.cmd, argument(r.a1, r.value),
-				  argument(r.a2, r.value));
+		call(b, &r);
 		check(b);
 	}
 	barevm_close(b);

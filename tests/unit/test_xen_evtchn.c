@@ -221,13 +221,10 @@ static void test_refused(void **state)
 			assert_int_equal(barevm_call(b, 0, __HYPERVISOR_event_channel_op,
 						     cmd, BAREVM_BYTES - 1, 0),
 					 -EFAULT);
-	/* from user space, and in 32 bits */
+	/* from user space */
 	assert_int_equal(hypercall(&b->vcpu[0], __HYPERVISOR_xen_version,
 				   (const uint64_t[6]){ 0 }, 3, true),
 			 -EPERM);
-	assert_int_equal(hypercall(&b->vcpu[0], __HYPERVISOR_xen_version,
-				   (const uint64_t[6]){ 0 }, 0, false),
-			 -ENOSYS);
 }
 
 static void test_all_ports(void **state)
