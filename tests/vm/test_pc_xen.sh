@@ -1,0 +1,76 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# A PC whose guest sees Xen: Debian's amd64 kernel boots from the emulated CD, has the
+# emulated disk and card unplugged, and goes on with tandem-blkback's and tandem-netback's.
+# timeout: 400 s
+. "$(dirname "$0")/guest.sh"
+
+cd=$VM_IMAGES/pc-amd64.iso bios=$VM_IMAGES/bios-256k.bin
+if ! [ -f "$cd" ] || ! [ -f "$bios" ]; then
+	echo "no images of a PC: $cd"
+	exit 77
+fi
+hvd_start
+ln -s "$VM_LOGS" "$TANDEM_DIR/log"
+ok tandem create drv0
+blkback_start drv0 --allow "$work" --workers 1
+vm_peer peer0 tap0 10.0.0.1
+
+# the emulated disk, which takes the script to the guest before... and the PV one after
+script() {
+	cat <<-'EOF'
+		#!/bin/sh
+		echo "TYPE=$(cat /sys/hypervisor/type) $(cat /sys/hypervisor/guest_type)"
+		echo "CLOCK=$(cat /sys/devices/system/clocksource/clocksource0/current_clocksource)"
+		echo "DISKS=$(cd /sys/block && echo [shx]*d*)"
+		grep -E 'xen|blkif|xenbus' /proc/interrupts
+		dmesg | grep -iE 'xen|unplug|grant|callback'
+		for d in /sys/class/net/e*; do
+			echo "NIC=${d##*/} $(basename "$(readlink "$d/device/driver")")"
+		done
+		yes tandem | head -c 4194304 | dd of=/dev/xvdb bs=64k iflag=fullblock oflag=direct || exit 5
+		ip addr add 10.0.0.2/24 dev eth0 && ip link set eth0 up
+		ping -c 5 -i 0.3 10.0.0.1 || exit 6
+		exit 7
+	EOF
+}
+script >"$work/script"
+truncate -s 32M "$work/script" "$work/data"
+
+# stands for tandem-vm: the toolstack makes domains of type pvh
+cat >"$work/vm" <<EOF
+#!/bin/bash
+args=()
+while [ \$# -gt 0 ]; do
+	case \$1 in
+	--kernel) args+=(--firmware "\$2"); shift ;;
+	--cmdline) shift ;;
+	*) args+=("\$1") ;;
+	esac
+	shift
+done
+exec "$TANDEM_VM" "\${args[@]}" --verbose --stats --xen-platform --serial --no-vga --boot d \
+	--disk "vdev=hdc,devtype=cdrom,target=$cd" --disk "vdev=hda,target=$work/emulated" \
+	--vif "mac=00:16:3e:00:00:99,port=sink"
+EOF
+chmod 755 "$work/vm"
+truncate -s 16M "$work/emulated"
+cat >"$work/g.cfg" <<EOF
+name = "guest0"
+type = "pvh"
+kernel = "$bios"
+memory = 512
+vcpus = ${VCPUS-1}
+disk = [ "backend=drv0,vdev=xvda,target=$work/script",
+         "backend=drv0,vdev=xvdb,target=$work/data" ]
+vif = [ "mac=00:16:3e:00:00:02,bridge=sw0,backend=drv0" ]
+EOF
+TANDEM_VM="$work/vm" ok tandem create "$work/g.cfg"
+end=$((SECONDS + 240))
+while tandem domid guest0 >/dev/null 2>&1 && [ $SECONDS -lt $end ]; do
+	sleep 1
+done
+cp "$TANDEM_DIR/log/guest0.console" "$VM_LOGS/console"
+guest_up guest0 "$VM_LOGS/console"
+is "status of its script" 7 "$(guest_status "$VM_LOGS/console")"
+finish
