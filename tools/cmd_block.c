@@ -33,6 +33,11 @@ int cli_attach(struct cli *c, const struct cli_domain *dom, const struct disk_sp
 	struct dev_xs d;
 	int err;
 
+	if (!spec->driver)
+		return cli_fail(c,
+				"%s: not supported: a CD-ROM drive without a disc, but "
+				"for a PC's; give the image as target=",
+				spec->vdev);
 	if (spec->backend && *spec->backend &&
 	    cli_find_domain(c, spec->backend, &backend))
 		return CLI_EXIT_FAILURE;

@@ -214,8 +214,8 @@ static int choose_driver(struct disk_scan *s)
 				disk_backendtype_name(t));
 	if (d->format == DISK_FORMAT_EMPTY)
 		return spec_why(&s->scan, -ENOTSUP,
-				"not supported: a CD-ROM drive without a disc; give the "
-				"image as target=");
+				"not supported: format=empty: give the image as "
+				"target=, or devtype=cdrom for a drive without a disc");
 	if (d->format != DISK_FORMAT_RAW && d->format != DISK_FORMAT_ZSTD)
 		return spec_why(
 			&s->scan, -ENOTSUP,
@@ -288,6 +288,8 @@ int disk_spec_check(struct disk_spec *d, char **why)
 			"hdd, sda to sdp, with a partition number or without, or "
 			"d0p0 would be right",
 			d->vdev);
+	if (d->format == DISK_FORMAT_EMPTY && d->cdrom)
+		return 0;
 	if (choose_driver(&s) || check_target(&s))
 		return s.scan.err;
 	if (d->direct_io_safe && d->direct == DISK_NO)

@@ -68,7 +68,7 @@ struct disk_spec {
 
 	/* disk_spec_check() fills these: */
 	uint32_t devid;
-	const char *driver; /* blkdrv name, static */
+	const char *driver; /* blkdrv name, static; NULL: a drive without a disc */
 };
 
 /*

@@ -23,8 +23,12 @@ static void check_clean(const char *s)
 
 static void check_accepted(const struct disk_spec *d)
 {
-	must(d->driver && d->target && *d->target && d->vdev && *d->vdev);
-	must(d->devid <= INT32_MAX);
+	must(d->vdev && *d->vdev && d->devid <= INT32_MAX);
+	if (d->format == DISK_FORMAT_EMPTY) {
+		must(!d->driver && d->cdrom);
+		return;
+	}
+	must(d->driver && d->target && *d->target);
 	must(strlen(d->target) <= DISK_SPEC_MAX + 5);
 	must(d->sector_size == 0 || d->sector_size == 512 || d->sector_size == 4096);
 	must(d->format == DISK_FORMAT_RAW || d->format == DISK_FORMAT_ZSTD);

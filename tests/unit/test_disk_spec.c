@@ -85,6 +85,26 @@ static void test_own_keys(void **state)
 	disk_spec_clear(&d);
 }
 
+/* A PC's drive whose disc comes later. */
+static void test_empty(void **state)
+{
+	static const char *const strings[] = { "vdev=hdc,cdrom", ",empty,hdc,cdrom",
+					       ",,hdc:cdrom,r",
+					       "vdev=fda,devtype=cdrom" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(strings) / sizeof(*strings); i++) {
+		struct disk_spec d;
+		char *why;
+
+		assert_int_equal(parse(strings[i], &d, &why), 0);
+		assert_int_equal(d.format, DISK_FORMAT_EMPTY);
+		assert_true(d.cdrom);
+		assert_null(d.driver);
+		disk_spec_clear(&d);
+	}
+}
+
 struct bad {
 	const char *string;
 	int err;
@@ -143,7 +163,7 @@ static const struct bad bad[] = {
 	{ "/img,raw,xvda\x7f", -EINVAL, { "control character", "0x7f" } },
 	{ "/img,qcow2,xvda", -ENOTSUP, { "not supported", "format=qcow2" } },
 	{ "/img,vhd,xvda", -ENOTSUP, { "not supported", "format=vhd" } },
-	{ "vdev=hdc,cdrom", -ENOTSUP, { "not supported", "without a disc" } },
+	{ "/img,empty,hdc", -ENOTSUP, { "not supported", "without a disc" } },
 	{ "iscsi:iqn,xvda,w", -ENOTSUP, { "not supported", "script=block-iscsi" } },
 	{ "/img,raw,xvda,script=x", -ENOTSUP, { "not supported", "script=x" } },
 	{ "/img,raw,xvda,backendtype=qdisk", -ENOTSUP, { "not supported", "qdisk" } },
@@ -220,9 +240,9 @@ static void test_size(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_good), cmocka_unit_test(test_own_keys),
-		cmocka_unit_test(test_bad),  cmocka_unit_test(test_long),
-		cmocka_unit_test(test_size),
+		cmocka_unit_test(test_good),  cmocka_unit_test(test_own_keys),
+		cmocka_unit_test(test_empty), cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_long),  cmocka_unit_test(test_size),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
