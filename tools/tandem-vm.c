@@ -314,14 +314,19 @@ static uint64_t cpu_ns(void)
 
 static int run_machine(struct run *r)
 {
+	const struct vm_control_config control = { .vm = r->vm,
+						   .pc = r->pc,
+						   .loop = r->loop,
+						   .listener = r->o.control,
+						   .end = on_end,
+						   .arg = r };
 	int err = evloop_add(r->loop, r->signal_fd, EPOLLIN, on_signal, r, NULL);
 
 	if (!err)
 		err = evloop_add(r->loop, r->vm->stop_fd, EPOLLIN, on_stop, r,
 				 &r->stop_src);
 	if (!err && r->o.control >= 0)
-		err = vm_control_open(&r->control, r->vm, r->loop, r->o.control, on_end,
-				      r);
+		err = vm_control_open(&r->control, &control);
 	if (r->o.paused)
 		vm_pause(r->vm);
 	/* what a guest waits for, beside the threads of its vcpus */

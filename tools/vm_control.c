@@ -11,47 +11,29 @@
 
 #include "hv/base/fdpass.h"
 #include "hv/kvm/coredump.h"
-#include "tools/vmctl.h"
-
-#define MAX_CLIENTS 16
+#include "tools/vm_control_int.h"
 
 _Static_assert(VM_MAX_VCPUS <= VMCTL_MAX_VCPUS, "what a client asks for");
 
-struct client {
-	struct vm_control *control;
-	int fd; /* -1: free */
-	bool waits;
-	struct evsource *src;
-};
-
-struct vm_control {
-	struct vm *vm;
-	struct evloop *loop;
-	int listener;
-	struct evsource *src;
-	void (*end)(void *arg);
-	void *end_arg;
-	struct client client[MAX_CLIENTS];
-};
-
 /* ---------------------------------------------------------------- operations */
-
-/* 0, -errno, or NO_REPLY: the reply comes later. fds are closed by the caller. */
-#define NO_REPLY 1
 
 static int op_info(struct client *cl, const struct vmctl_call *call,
 		   struct vmctl_reply *reply, const int *fds)
 {
-	struct vm *vm = cl->control->vm;
+	struct vm *vm = cl->control->cfg.vm;
 	int reason = vm_stop_reason(vm);
+	uint64_t callback;
 
 	(void)call;
 	(void)fds;
 	pthread_mutex_lock(&vm->lock);
 	reply->value = vm->xen.pages * XEN_PAGE_SIZE;
+	callback = vm->xen.param[HVM_PARAM_CALLBACK_IRQ];
 	pthread_mutex_unlock(&vm->lock);
 	reply->id = vm->nvcpus;
-	reply->flags = vm_is_paused(vm) ? VMCTL_PAUSED : 0;
+	reply->flags = (vm_is_paused(vm) ? VMCTL_PAUSED : 0) |
+		       (cl->control->cfg.pc ? VMCTL_PC : 0) |
+		       (cl->control->cfg.pc && callback ? VMCTL_PV : 0);
 	if (reason >= 0) {
 		reply->flags |= VMCTL_STOPPED;
 		reply->value2 = (uint64_t)reason;
@@ -65,9 +47,9 @@ static int op_pause(struct client *cl, const struct vmctl_call *call,
 	(void)call;
 	(void)reply;
 	(void)fds;
-	if (vm_stop_reason(cl->control->vm) >= 0)
+	if (vm_stop_reason(cl->control->cfg.vm) >= 0)
 		return -ESRCH;
-	vm_pause(cl->control->vm);
+	vm_pause(cl->control->cfg.vm);
 	return 0;
 }
 
@@ -77,14 +59,14 @@ static int op_unpause(struct client *cl, const struct vmctl_call *call,
 	(void)call;
 	(void)reply;
 	(void)fds;
-	vm_unpause(cl->control->vm);
+	vm_unpause(cl->control->cfg.vm);
 	return 0;
 }
 
 static int op_vcpu(struct client *cl, const struct vmctl_call *call,
 		   struct vmctl_reply *reply, const int *fds)
 {
-	struct vm *vm = cl->control->vm;
+	struct vm *vm = cl->control->cfg.vm;
 	struct vcpu *v;
 
 	(void)fds;
@@ -102,7 +84,7 @@ static int op_vcpu(struct client *cl, const struct vmctl_call *call,
 static int op_wait(struct client *cl, const struct vmctl_call *call,
 		   struct vmctl_reply *reply, const int *fds)
 {
-	int reason = vm_stop_reason(cl->control->vm);
+	int reason = vm_stop_reason(cl->control->cfg.vm);
 
 	(void)call;
 	(void)fds;
@@ -119,14 +101,14 @@ static int op_end(struct client *cl, const struct vmctl_call *call,
 	(void)call;
 	(void)reply;
 	(void)fds;
-	cl->control->end(cl->control->end_arg);
+	cl->control->cfg.end(cl->control->cfg.arg);
 	return 0;
 }
 
 static int op_rings(struct client *cl, const struct vmctl_call *call,
 		    struct vmctl_reply *reply, const int *fds)
 {
-	const struct vm *vm = cl->control->vm;
+	const struct vm *vm = cl->control->cfg.vm;
 
 	(void)call;
 	(void)fds;
@@ -141,7 +123,7 @@ static int op_rings(struct client *cl, const struct vmctl_call *call,
 static int op_dump(struct client *cl, const struct vmctl_call *call,
 		   struct vmctl_reply *reply, const int *fds)
 {
-	struct vm *vm = cl->control->vm;
+	struct vm *vm = cl->control->cfg.vm;
 
 	(void)call;
 	(void)reply;
@@ -153,7 +135,7 @@ static int op_dump(struct client *cl, const struct vmctl_call *call,
 static int op_exits(struct client *cl, const struct vmctl_call *call,
 		    struct vmctl_reply *reply, const int *fds)
 {
-	const struct vm *vm = cl->control->vm;
+	const struct vm *vm = cl->control->cfg.vm;
 
 	(void)fds;
 	if (call->id >= vm->nvcpus || call->value >= VM_NR_EXITS)
@@ -168,7 +150,7 @@ static int op_resident(struct client *cl, const struct vmctl_call *call,
 {
 	(void)call;
 	(void)fds;
-	reply->value = gmem_resident(&cl->control->vm->mem);
+	reply->value = gmem_resident(&cl->control->cfg.vm->mem);
 	return 0;
 }
 
@@ -177,8 +159,8 @@ static const struct op {
 		   struct vmctl_reply *reply, const int *fds);
 	int nfds;      /* that come with the request */
 	bool takes_id; /* what else must be zero */
-	bool takes_flags;
 	bool takes_value;
+	uint32_t flags; /* that it knows */
 } ops[VMCTL_NR_OPS] = {
 	[VMCTL_INFO] = { .run = op_info },
 	[VMCTL_PAUSE] = { .run = op_pause },
@@ -190,6 +172,13 @@ static const struct op {
 	[VMCTL_DUMP] = { .run = op_dump, .nfds = 1 },
 	[VMCTL_EXITS] = { .run = op_exits, .takes_id = true, .takes_value = true },
 	[VMCTL_RESIDENT] = { .run = op_resident },
+	[VMCTL_PICTURE] = { .run = op_picture, .nfds = 1 },
+	[VMCTL_TEXT] = { .run = op_text, .nfds = 1 },
+	[VMCTL_KEY] = { .run = op_key, .takes_id = true, .flags = VMCTL_PRESSED },
+	[VMCTL_POWER_BUTTON] = { .run = op_power_button },
+	[VMCTL_VNC] = { .run = op_vnc },
+	[VMCTL_INSERT] = { .run = op_insert, .nfds = 2, .takes_id = true },
+	[VMCTL_EJECT] = { .run = op_eject, .takes_id = true, .flags = VMCTL_FORCE },
 };
 
 /* --------------------------------------------------------------- connections */
@@ -204,10 +193,11 @@ static void client_end(struct client *cl)
 	cl->fd = -1;
 	cl->src = NULL;
 	cl->waits = false;
+	if (cl->control->picture.client == cl)
+		cl->control->picture.client = NULL;
 }
 
-/* A peer that does not read its reply loses its connection. */
-static void reply_send(struct client *cl, const struct vmctl_reply *reply)
+void vm_control_reply(struct client *cl, const struct vmctl_reply *reply)
 {
 	if (send(cl->fd, reply, sizeof(*reply), MSG_DONTWAIT | MSG_NOSIGNAL) !=
 	    (ssize_t)sizeof(*reply))
@@ -224,7 +214,7 @@ static int call_check(const struct vmctl_call *call, int nfds)
 		return -ENOSYS;
 	op = &ops[call->op];
 	if (nfds != op->nfds || (call->id && !op->takes_id) ||
-	    (call->flags && !op->takes_flags) || (call->value && !op->takes_value))
+	    (call->flags & ~op->flags) || (call->value && !op->takes_value))
 		return -EINVAL;
 	return 0;
 }
@@ -240,7 +230,8 @@ static void on_call(void *arg, uint32_t events)
 	(void)events;
 	if (n == -EAGAIN)
 		return;
-	if (n != (long)sizeof(call) || cl->waits) { /* its end, or no request */
+	if (n != (long)sizeof(call) || cl->waits ||
+	    cl->control->picture.client == cl) { /* its end, or no request */
 		for (int i = 0; n >= 0 && i < nfds; i++)
 			close(fds[i]);
 		client_end(cl);
@@ -254,13 +245,13 @@ static void on_call(void *arg, uint32_t events)
 	if (err == NO_REPLY)
 		return;
 	reply.status = err;
-	reply_send(cl, &reply);
+	vm_control_reply(cl, &reply);
 }
 
 static void on_connect(void *arg, uint32_t events)
 {
 	struct vm_control *c = arg;
-	int fd = accept4(c->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int fd = accept4(c->cfg.listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	(void)events;
 	if (fd < 0)
@@ -271,31 +262,27 @@ static void on_connect(void *arg, uint32_t events)
 		if (cl->fd >= 0)
 			continue;
 		cl->fd = fd;
-		if (evloop_add(c->loop, fd, EPOLLIN, on_call, cl, &cl->src))
+		if (evloop_add(c->cfg.loop, fd, EPOLLIN, on_call, cl, &cl->src))
 			client_end(cl);
 		return;
 	}
 	close(fd); /* too many: they see the end */
 }
 
-int vm_control_open(struct vm_control **control, struct vm *vm, struct evloop *loop,
-		    int listener, void (*end)(void *arg), void *arg)
+int vm_control_open(struct vm_control **control, const struct vm_control_config *cfg)
 {
 	struct vm_control *c = calloc(1, sizeof(*c));
 	int err;
 
 	if (!c)
 		return -ENOMEM;
-	c->vm = vm;
-	c->loop = loop;
-	c->listener = listener;
-	c->end = end;
-	c->end_arg = arg;
+	c->cfg = *cfg;
+	c->picture.done_fd = -1;
 	for (unsigned i = 0; i < MAX_CLIENTS; i++) {
 		c->client[i].control = c;
 		c->client[i].fd = -1;
 	}
-	err = evloop_add(loop, listener, EPOLLIN, on_connect, c, &c->src);
+	err = evloop_add(cfg->loop, cfg->listener, EPOLLIN, on_connect, c, &c->src);
 	if (err)
 		vm_control_close(c);
 	else
@@ -306,7 +293,7 @@ int vm_control_open(struct vm_control **control, struct vm *vm, struct evloop *l
 void vm_control_stopped(struct vm_control *c)
 {
 	const struct vmctl_reply reply = { .version = VMCTL_VERSION,
-					   .value = (uint64_t)vm_stop_reason(c->vm) };
+					   .value = (uint64_t)vm_stop_reason(c->cfg.vm) };
 
 	for (unsigned i = 0; i < MAX_CLIENTS; i++) {
 		struct client *cl = &c->client[i];
@@ -314,7 +301,7 @@ void vm_control_stopped(struct vm_control *c)
 		if (cl->fd < 0 || !cl->waits)
 			continue;
 		cl->waits = false;
-		reply_send(cl, &reply);
+		vm_control_reply(cl, &reply);
 	}
 }
 
@@ -324,8 +311,9 @@ void vm_control_close(struct vm_control *c)
 		return;
 	for (unsigned i = 0; i < MAX_CLIENTS; i++)
 		client_end(&c->client[i]);
+	vm_control_picture_end(c);
 	if (c->src)
 		evloop_del(c->src);
-	close(c->listener);
+	close(c->cfg.listener);
 	free(c);
 }

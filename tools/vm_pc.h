@@ -49,8 +49,8 @@ struct pcboard *vm_pc_board(struct vm_pc *pc);
 
 /* ---------------------------------------------------------- what its owner asks for */
 
-/* The screen as PNG, or its text as UTF-8, into fd, which stays the caller's. -ENODEV:
- * it has no screen; -ENODATA: it shows no text. */
+/* The screen as PNG, on any thread, for it takes long; or its text as UTF-8; into fd,
+ * which stays the caller's. -ENODEV: it has no screen; -ENODATA: it shows no text. */
 int vm_pc_picture(struct vm_pc *pc, int fd);
 int vm_pc_text(struct vm_pc *pc, int fd);
 /* A key (linux/input-event-codes.h). */

@@ -20,8 +20,8 @@
 #define VMCTL_MAX_VCPUS 32u
 
 enum vmctl_op {
-	/* -> id: vcpus, flags: VMCTL_PAUSED, VMCTL_STOPPED, value: bytes of RAM that
-	 * the guest has, value2: SHUTDOWN_* if it has stopped */
+	/* -> id: vcpus, flags: VMCTL_PAUSED, _STOPPED, _PC, _PV, value: bytes of RAM
+	 * that the guest has, value2: SHUTDOWN_* if it has stopped */
 	VMCTL_INFO = 0,
 	/* Answered when no vcpu is in the guest any more. */
 	VMCTL_PAUSE = 1,
@@ -44,12 +44,36 @@ enum vmctl_op {
 	VMCTL_EXITS = 8,
 	/* -> value: bytes of the host's memory that hold the guest's RAM */
 	VMCTL_RESIDENT = 9,
+	/*
+	 * The rest is for PCs; -EOPNOTSUPP: it is none.
+	 *
+	 * With a regular file's descriptor: the screen as PNG, its text as UTF-8.
+	 * -ENODEV: there is no screen; -ENODATA: it shows no text; -EBUSY: a picture is
+	 * being made; -EINVAL: no regular file.
+	 */
+	VMCTL_PICTURE = 10,
+	VMCTL_TEXT = 11,
+	/* id: a key (linux/input-event-codes.h), flags: VMCTL_PRESSED. -ENOENT: none */
+	VMCTL_KEY = 12,
+	/* -ENODEV: no ACPI */
+	VMCTL_POWER_BUTTON = 13,
+	/* -> value: the port where viewers find the screen; 0: none */
+	VMCTL_VNC = 14,
+	/* id: a drive (vm_pc.h), with a file's descriptors, open for reading twice.
+	 * -ENODEV: no drive for media that are changed; -EEXIST: there is one in it */
+	VMCTL_INSERT = 15,
+	/* id: a drive, flags: VMCTL_FORCE. -EBUSY: the guest holds what is in it */
+	VMCTL_EJECT = 16,
 	VMCTL_NR_OPS,
 };
 
 #define VMCTL_PAUSED  1u
 #define VMCTL_STOPPED 2u
+#define VMCTL_PC      4u /* a PC, not PVH */
+#define VMCTL_PV      8u /* its guest has paravirtual drivers: it takes event channels */
 #define VMCTL_ONLINE  1u
+#define VMCTL_PRESSED 1u
+#define VMCTL_FORCE   1u
 
 struct vmctl_call {
 	uint32_t op;	  /* enum vmctl_op */
