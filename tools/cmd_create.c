@@ -8,10 +8,9 @@
 
 #include "hv/base/cleanup.h"
 #include "hv/proc/hvclient.h"
-#include "tools/cmd_block.h"
 #include "tools/cmd_domain.h"
-#include "tools/cmd_network.h"
 #include "tools/cmd_vm.h"
+#include "tools/create_dev.h"
 #include "tools/create_vm.h"
 #include "tools/vm_keeper.h"
 #include "tools/vm_xs.h"
@@ -21,28 +20,21 @@
 struct guest {
 	const char *name;
 	uint32_t domid; /* 0: any */
-	struct disk_spec *disks;
-	size_t ndisks;
-	struct vif_spec *vifs;
-	size_t nvifs;
+	struct guest_devices devices;
 	char **exec; /* NULL, or as execvp() wants it */
 	char *words; /* what exec points into, if split here */
-	bool pvh;    /* a VM, whose program is tandem-vm */
+	bool is_vm;  /* whose program is tandem-vm */
 	struct vm_keys vm;
 	struct vm_command command;
 };
 
 static void guest_clear(struct guest *g)
 {
-	for (size_t i = 0; i < g->ndisks; i++)
-		disk_spec_clear(&g->disks[i]);
-	free(g->disks);
-	for (size_t i = 0; i < g->nvifs; i++)
-		vif_spec_clear(&g->vifs[i]);
-	free(g->vifs);
+	devices_clear(&g->devices);
 	free(g->exec);
 	free(g->words);
 	vm_command_clear(&g->command);
+	vm_keys_clear(&g->vm);
 }
 
 static int bad_name(struct cli *c, const char *name)
@@ -100,13 +92,16 @@ static int take_name(struct cli *c, struct guest *g, const struct xlcfg_value *v
 
 static int take_type(struct cli *c, struct guest *g, const struct xlcfg_value *v)
 {
-	g->pvh = !v->is_list && !strcmp(v->items[0], "pvh");
-	if (g->pvh || (!v->is_list && !strcmp(v->items[0], "proc")))
+	const char *type = v->is_list ? "[list]" : v->items[0];
+
+	g->vm.hvm = !strcmp(type, "hvm");
+	g->is_vm = g->vm.hvm || !strcmp(type, "pvh");
+	if (g->is_vm || !strcmp(type, "proc"))
 		return 0;
 	return cli_fail(c,
-			"type '%.40s' is not supported: \"pvh\" or \"proc\" would be "
-			"right",
-			v->is_list ? "[list]" : v->items[0]);
+			"type '%.40s' is not supported: \"pvh\", \"hvm\" or \"proc\" "
+			"would be right",
+			type);
 }
 
 static int take_domid(struct cli *c, struct guest *g, const struct xlcfg_value *v)
@@ -119,84 +114,6 @@ static int take_domid(struct cli *c, struct guest *g, const struct xlcfg_value *
 				v->is_list ? "[list]" : v->items[0],
 				DOMID_FIRST_RESERVED - 1);
 	g->domid = (uint32_t)id;
-	return 0;
-}
-
-static int take_disks(struct cli *c, struct guest *g, const struct xlcfg_value *v)
-{
-	if (!v->is_list)
-		return cli_fail(c, "disk is no list: disk=['DISK', ...] would be right");
-	g->disks = calloc(v->n + 1, sizeof(*g->disks));
-	if (!g->disks)
-		return cli_fail(c, "out of memory");
-	for (size_t i = 0; i < v->n; i++) {
-		const char *s = v->items[i];
-		int status = cli_parse_disk(c, 1, &s, &g->disks[i]);
-
-		if (status)
-			return status;
-		g->ndisks++;
-		for (size_t k = 0; k < i; k++)
-			if (g->disks[k].devid == g->disks[i].devid)
-				return cli_fail(c, "disk: %s and %s are the same device",
-						g->disks[k].vdev, g->disks[i].vdev);
-	}
-	return 0;
-}
-
-static bool devid_given(const struct guest *g, uint32_t devid)
-{
-	for (size_t i = 0; i < g->nvifs; i++)
-		if (g->vifs[i].devid == devid)
-			return true;
-	return false;
-}
-
-/* Numbers that are not given: each the lowest that is left, as in xl the index. */
-static void number_vifs(struct guest *g)
-{
-	uint32_t next = 0;
-
-	for (size_t i = 0; i < g->nvifs; i++) {
-		if (g->vifs[i].devid != VIF_DEVID_NONE)
-			continue;
-		while (devid_given(g, next))
-			next++;
-		g->vifs[i].devid = next;
-	}
-}
-
-static int compare_vifs(struct cli *c, const struct vif_spec *a, const struct vif_spec *b)
-{
-	char mac[VIF_MAC_TEXT];
-
-	if (a->devid != VIF_DEVID_NONE && a->devid == b->devid)
-		return cli_fail(c, "vif: devid %u is given twice", a->devid);
-	if (a->has_mac && b->has_mac && !memcmp(a->mac, b->mac, sizeof(a->mac)))
-		return cli_fail(c, "vif: mac %s is given to two",
-				vif_mac_text(a->mac, mac));
-	return 0;
-}
-
-static int take_vifs(struct cli *c, struct guest *g, const struct xlcfg_value *v)
-{
-	if (!v->is_list)
-		return cli_fail(c, "vif is no list: vif=['VIF', ...] would be right");
-	g->vifs = calloc(v->n + 1, sizeof(*g->vifs));
-	if (!g->vifs)
-		return cli_fail(c, "out of memory");
-	for (size_t i = 0; i < v->n; i++) {
-		const char *s = v->items[i];
-		int status = cli_parse_vif(c, 1, &s, &g->vifs[i]);
-
-		if (!status)
-			g->nvifs++;
-		for (size_t k = 0; !status && k < i; k++)
-			status = compare_vifs(c, &g->vifs[k], &g->vifs[i]);
-		if (status)
-			return status;
-	}
-	number_vifs(g);
 	return 0;
 }
 
@@ -222,6 +139,16 @@ static int take_exec(struct cli *c, struct guest *g, const struct xlcfg_value *v
 	return 0;
 }
 
+static int take_disks(struct cli *c, struct guest *g, const struct xlcfg_value *v)
+{
+	return devices_take_disks(c, &g->devices, v);
+}
+
+static int take_vifs(struct cli *c, struct guest *g, const struct xlcfg_value *v)
+{
+	return devices_take_vifs(c, &g->devices, v);
+}
+
 static const struct {
 	const char *key;
 	int (*take)(struct cli *c, struct guest *g, const struct xlcfg_value *v);
@@ -229,6 +156,25 @@ static const struct {
 	{ "name", take_name },	{ "type", take_type }, { "domid", take_domid },
 	{ "disk", take_disks }, { "vif", take_vifs },  { "exec", take_exec },
 };
+
+/* Does all of it go together? */
+static int check_guest(struct cli *c, struct guest *g)
+{
+	int status = 0;
+
+	if (!g->name)
+		return cli_fail(c, "name is missing: name=\"guest0\" would be right");
+	if (!g->is_vm && vm_keys_given(&g->vm))
+		return cli_fail(c, "kernel, memory and the like are a VM's: type=\"pvh\" "
+				   "or \"hvm\" would be right");
+	if (g->is_vm && g->exec)
+		return cli_fail(c, "exec: a VM has a kernel instead");
+	if (g->is_vm)
+		status = vm_keys_check(c, &g->vm);
+	if (!status && g->vm.hvm)
+		status = pc_devices_take(c, &g->vm.pc, &g->devices);
+	return status;
+}
 
 static int check_config(struct cli *c, const struct xlcfg *cfg, struct guest *g)
 {
@@ -248,19 +194,14 @@ static int check_config(struct cli *c, const struct xlcfg *cfg, struct guest *g)
 				"key '%.64s' is not supported: name, type, domid, disk, "
 				"vif, exec, kernel, ramdisk, cmdline, root, extra, "
 				"memory, maxmem, vcpus, maxvcpus, hugepages, uuid, "
-				"on_poweroff, on_reboot, on_crash and on_watchdog are",
+				"on_poweroff, on_reboot, on_crash and on_watchdog are, "
+				"and "
+				"those of a PC in tandem(1)",
 				e->key);
 		if (status)
 			return status;
 	}
-	if (!g->name)
-		return cli_fail(c, "name is missing: name=\"guest0\" would be right");
-	if (!g->pvh && vm_keys_given(&g->vm))
-		return cli_fail(c, "kernel, memory and the like are a VM's: type=\"pvh\" "
-				   "would be right");
-	if (g->pvh && g->exec)
-		return cli_fail(c, "exec: a VM has a kernel instead");
-	return g->pvh ? vm_keys_check(c, &g->vm) : 0;
+	return check_guest(c, g);
 }
 
 /* ----------------------------------------------------------------- creation */
@@ -269,7 +210,7 @@ static int create_domain(struct cli *c, const struct guest *g, struct cli_domain
 {
 	struct hvcall call = { .op = HVCALL_DOMAIN_CREATE,
 			       .domid = g->domid,
-			       .flags = g->pvh ? HVCALL_DOMAIN_VM : 0 };
+			       .flags = g->is_vm ? HVCALL_DOMAIN_VM : 0 };
 	struct hvreply reply;
 	int err = hvclient_str(&call, g->name);
 
@@ -316,19 +257,20 @@ static int destroy_again(struct cli *c, const struct guest *g,
 /* The domain with its keys and devices, without a program. */
 static int build(struct cli *c, void *arg, struct cli_domain *dom)
 {
-	const struct guest *g = arg;
+	struct guest *g = arg;
 	int status = create_domain(c, g, dom);
 
 	if (status)
 		return status;
-	if (g->pvh)
+	vm_command_clear(&g->command);
+	if (g->is_vm) /* again: a PC may have other media than in its life before */
+		status = vm_command_make(c, &g->vm, g->name, &g->command);
+	if (!status && g->is_vm)
 		status = vm_xs_make(c, dom->id, g->name, g->vm.life.uuid);
-	if (!status && g->pvh)
+	if (!status && g->is_vm)
 		status = vm_keys_write(c, &g->vm, dom->id);
-	for (size_t i = 0; !status && i < g->ndisks; i++)
-		status = cli_attach(c, dom, &g->disks[i]);
-	for (size_t i = 0; !status && i < g->nvifs; i++)
-		status = cli_attach_vif(c, dom, &g->vifs[i]);
+	if (!status)
+		status = devices_attach(c, dom, &g->devices);
 	return status ? destroy_again(c, g, dom) : 0;
 }
 
@@ -375,13 +317,11 @@ int cli_create(struct cli *c)
 
 	if (!status)
 		status = check_config(c, &cfg, &g);
-	if (!status && g.pvh)
-		status = vm_command_make(c, &g.vm, g.name, &g.command);
-	if (!status && !g.pvh && (c->paused || c->console))
+	if (!status && !g.is_vm && (c->paused || c->console))
 		status = cli_fail(c, "--paused and --console are for VMs: type=\"pvh\" "
 				     "would be right");
 	if (!status)
-		status = g.pvh ? create_vm(c, &g) : create_process(c, &g);
+		status = g.is_vm ? create_vm(c, &g) : create_process(c, &g);
 	guest_clear(&g);
 	xlcfg_clear(&cfg);
 	return status;

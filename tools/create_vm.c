@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tandem create, type="pvh": a VM's keys. */
+/* tandem create, type="pvh" and "hvm": a VM's keys. */
 #include "tools/create_vm.h"
 
 #include <errno.h>
@@ -9,29 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tools/create_key.h"
+
 #define MEMORY_MAX (1024u * 1024) /* MiB */
 #define VCPUS_MAX  32u
-
-static int take_number(struct cli *c, const char *key, const struct xlcfg_value *v,
-		       uint64_t max, uint64_t *n)
-{
-	if (v->is_list || cli_parse_number(v->items[0], max, n) || !*n)
-		return cli_fail(c, "%s '%.40s' is no number from 1 to %" PRIu64, key,
-				v->is_list ? "[list]" : v->items[0], max);
-	return 0;
-}
-
-static int take_flag(struct cli *c, const char *key, const struct xlcfg_value *v,
-		     bool *flag)
-{
-	uint64_t n = 0;
-
-	if (v->is_list || cli_parse_number(v->items[0], 1, &n))
-		return cli_fail(c, "%s '%.40s' is neither 0 nor 1", key,
-				v->is_list ? "[list]" : v->items[0]);
-	*flag = n;
-	return 0;
-}
 
 int vm_key_take(struct cli *c, struct vm_keys *k, const char *key,
 		const struct xlcfg_value *v)
@@ -53,28 +34,30 @@ int vm_key_take(struct cli *c, struct vm_keys *k, const char *key,
 		{ "vcpus", VCPUS_MAX, &k->vcpus },
 		{ "maxvcpus", VCPUS_MAX, &k->maxvcpus },
 	};
+	int status;
 
 	if (!strcmp(key, "hugepages"))
-		return take_flag(c, key, v, &k->hugepages);
+		return key_flag(c, key, v, &k->hugepages);
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
 		if (!strcmp(key, numbers[i].key))
-			return take_number(c, key, v, numbers[i].max, numbers[i].to);
-	for (size_t i = 0; i < sizeof(strings) / sizeof(*strings); i++) {
-		if (strcmp(key, strings[i].key))
-			continue;
-		if (v->is_list)
-			return cli_fail(c, "%s is a list: a string would be right", key);
-		*strings[i].to = v->items[0];
-		return 0;
-	}
-	return life_key_take(c, &k->life, key, v);
+			return key_number(c, key, v, 1, numbers[i].max, numbers[i].to);
+	for (size_t i = 0; i < sizeof(strings) / sizeof(*strings); i++)
+		if (!strcmp(key, strings[i].key))
+			return key_string(c, key, v, strings[i].to);
+	status = life_key_take(c, &k->life, key, v);
+	return status == -ENOENT ? pc_key_take(c, &k->pc, key, v) : status;
 }
 
 bool vm_keys_given(const struct vm_keys *k)
 {
 	return k->kernel || k->ramdisk || k->cmdline || k->root || k->extra ||
 	       k->memory || k->maxmem || k->vcpus || k->maxvcpus || k->hugepages ||
-	       life_given(&k->life);
+	       k->pc.given || life_given(&k->life);
+}
+
+void vm_keys_clear(struct vm_keys *k)
+{
+	pc_keys_clear(&k->pc);
 }
 
 #define MEMORY_DEFAULT 256u
@@ -105,18 +88,41 @@ static uint64_t vcpus_of(const struct vm_keys *k)
 	return k->vcpus ? k->vcpus : maxvcpus_of(k);
 }
 
-int vm_keys_check(struct cli *c, const struct vm_keys *k)
+static int check_pvh(struct cli *c, const struct vm_keys *k)
 {
+	if (k->pc.given)
+		return cli_fail(c, "%s is a PC's: type=\"hvm\" would be right",
+				k->pc.given);
 	if (!k->kernel)
 		return cli_fail(c, "kernel is missing: kernel=\"/path/to/vmlinuz\" would "
 				   "be right");
+	return 0;
+}
+
+static int check_hvm(struct cli *c, struct vm_keys *k)
+{
+	if (k->kernel || k->ramdisk || k->cmdline || k->root || k->extra)
+		return cli_fail(c, "not supported: kernel, ramdisk, cmdline, root and "
+				   "extra with type=\"hvm\": a PC boots from its disks; "
+				   "type=\"pvh\" would be right");
+	if (maxmem_of(k) != memory_of(k))
+		return cli_fail(c, "not supported: maxmem other than memory with "
+				   "type=\"hvm\": a PC has no balloon");
+	if (maxvcpus_of(k) != vcpus_of(k))
+		return cli_fail(c, "not supported: maxvcpus other than vcpus with "
+				   "type=\"hvm\"");
+	return pc_keys_check(c, &k->pc);
+}
+
+int vm_keys_check(struct cli *c, struct vm_keys *k)
+{
 	if (maxmem_of(k) < memory_of(k))
 		return cli_fail(c, "maxmem %" PRIu64 " is less than memory, %" PRIu64,
 				maxmem_of(k), memory_of(k));
 	if (maxvcpus_of(k) < vcpus_of(k))
 		return cli_fail(c, "maxvcpus %" PRIu64 " is less than vcpus, %" PRIu64,
 				maxvcpus_of(k), vcpus_of(k));
-	return 0;
+	return k->hvm ? check_hvm(c, k) : check_pvh(c, k);
 }
 
 static int key_write(struct cli *c, domid_t domid, const char *key, const char *value)
@@ -230,6 +236,8 @@ static char **command_begin(const struct vm_keys *k, const char *name,
 	*a++ = cmd->vcpus;
 	if (k->hugepages)
 		*a++ = (char *)"--hugepages";
+	if (k->hvm)
+		a = pc_command(&k->pc, k->life.uuid, &cmd->pc, a);
 	return a;
 }
 
@@ -238,6 +246,10 @@ int vm_command_make(struct cli *c, const struct vm_keys *k, const char *name,
 {
 	char **a = command_begin(k, name, cmd);
 
+	if (k->hvm) {
+		*a = NULL;
+		return 0;
+	}
 	cmd->cmdline = vm_cmdline_make(k);
 	if (!cmd->cmdline)
 		return cli_fail(c, "out of memory");

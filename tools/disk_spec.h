@@ -93,6 +93,15 @@ const char *disk_backendtype_name(enum disk_backendtype t);
  */
 int disk_vdev_parse(const char *vdev, uint32_t *devid);
 
+/*
+ * The PC's drive of a device number, whole disks alone, as libxl has it: hda to hdd are 0
+ * to 3, and so are xvda to xvdd; then fda and fdb. DISK_DRIVE_NONE: it is only
+ * a paravirtual disk.
+ */
+unsigned disk_drive(uint32_t devid);
+#define DISK_DRIVE_FLOPPY 4u
+#define DISK_DRIVE_NONE	  6u
+
 /* "4096", "512K", "10M", "2G", "1T" (binary units). -EINVAL, -ERANGE */
 int disk_size_parse(const char *s, uint64_t *bytes);
 

@@ -128,3 +128,21 @@ int disk_vdev_parse(const char *vdev, uint32_t *devid)
 		return 0;
 	return parse_hex(vdev, devid);
 }
+
+#define XVD_MAJOR 202u
+#define IDE0	  3u
+#define IDE1	  22u
+#define FD_MAJOR  2u
+
+unsigned disk_drive(uint32_t devid)
+{
+	const uint32_t major = devid >> 8, minor = devid & 0xff;
+
+	if (major == FD_MAJOR && minor < 2)
+		return DISK_DRIVE_FLOPPY + minor;
+	if ((major == IDE0 || major == IDE1) && minor % 64 == 0 && minor < 128)
+		return (major == IDE1 ? 2 : 0) + minor / 64;
+	if (major == XVD_MAJOR && minor % 16 == 0 && minor < 64)
+		return minor / 16;
+	return DISK_DRIVE_NONE;
+}

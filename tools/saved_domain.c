@@ -148,6 +148,7 @@ int saved_domain_keep(struct cli *c, struct saved_domain *s, int (*ready)(struct
 void saved_domain_clear(struct saved_domain *s)
 {
 	vm_command_clear(&s->command);
+	vm_keys_clear(&s->keys);
 	json_decref(s->config);
 	s->config = NULL;
 }

@@ -10,13 +10,19 @@
 
 #include "tools/create_vm.h"
 
-/* The note of a domain: kernel, ramdisk, cmdline, hugepages, on_*. 0 or 2. */
+/* The note of a domain: kernel, ramdisk, cmdline or pc; hugepages, on_*. 0 or 2. */
 int vm_config_note(struct cli *c, domid_t domid, const struct vm_keys *k);
 /* NULL: there is none. */
 json_t *vm_config_noted(domid_t domid);
 void vm_config_forget(domid_t domid);
 
-/* Takes such an object, from anybody; the strings in k are then its own. -EBADMSG */
+/* A PC's disks as they are noted now, its media among them. -ENOENT: it is none. */
+int vm_config_disks(domid_t domid, struct pc_keys *k);
+/* Notes another string for one of them. -errno */
+int vm_config_set_disk(domid_t domid, unsigned index, const char *text);
+
+/* Takes such an object, from anybody; the strings in k are then its own or k's. -EBADMSG
+ */
 int vm_config_take(json_t *config, struct vm_keys *k);
 
 #endif

@@ -137,8 +137,8 @@ int vm_domain_join(struct vm_domain *d, struct vm *vm)
 				 (uint32_t)(m->low_bytes / XEN_PAGE_SIZE),
 				 vm->xen.gnttab_fd);
 	if (err == -EPERM)
-		log_err("%s: this domain was not made for a VM: type=\"pvh\" would be "
-			"right",
+		log_err("%s: this domain was not made for a VM: type=\"pvh\" or "
+			"\"hvm\" would be right",
 			d->name);
 	else if (err)
 		log_err("%s: giving its memory to tandem-hvd: %s", d->name,

@@ -15,8 +15,8 @@
 struct vm_plan {
 	const char *name;
 	char *const *argv; /* tandem-vm's command line, ends with NULL; after build() */
-	const struct vm_keys *keys;
-	bool paused; /* at first */
+	struct vm_keys *keys; /* a PC's media are kept in it */
+	bool paused;	      /* at first */
 	/* Makes the domain, its keys and devices. 0, or 2 after it has said why and has
 	 * taken all back. */
 	int (*build)(struct cli *c, void *arg, struct cli_domain *dom);

@@ -20,7 +20,7 @@
 #include "tools/vm_keeper_int.h"
 #include "tools/vm_xs.h"
 
-#define ARGV_MAX    64
+#define ARGV_MAX    (VM_ARGV_MAX + 4)
 #define END_WAIT_MS 5000
 
 /* -------------------------------------------------------------------- beginning */
@@ -94,6 +94,23 @@ static int wait_loaded(struct keeper *k, struct vmctl_reply *reply)
 	return p[0].revents ? vmctl_receive(k->control, reply, 0) : -EINTR;
 }
 
+/* Where its screen is to be seen. */
+static int tell_vnc(struct keeper *k)
+{
+	const char *vnc = k->plan->keys->pc.vnc;
+	struct vmctl_call call = { .op = VMCTL_VNC };
+	struct vmctl_reply reply = { 0 };
+	char address[PATH_MAX];
+	int err = vnc ? vmctl_call(k->control, &call, &reply, -1) : 0;
+
+	if (err)
+		return keeper_fail_by_message(k, err);
+	if (!vnc)
+		return 0;
+	pc_vnc_address(vnc, address, sizeof(address));
+	return vm_xs_vnc(k->c, k->dom.id, address, reply.value);
+}
+
 /* Then it may run, and we hear of its end. */
 static int vm_run(struct keeper *k, bool paused)
 {
@@ -104,6 +121,8 @@ static int vm_run(struct keeper *k, bool paused)
 	if (err)
 		return keeper_fail_by_message(k, err);
 	status = vm_xs_rings(k->c, k->dom.id, &reply);
+	if (!status)
+		status = tell_vnc(k);
 	if (!status && k->plan->loaded)
 		status = k->plan->loaded(k->c, k->plan->arg, &k->dom);
 	if (status)
@@ -162,6 +181,9 @@ int keeper_stop(struct keeper *k)
 	if (k->control_src)
 		evloop_del(k->control_src);
 	k->control_src = NULL;
+	/* cannot fail in a way that matters: it keeps the media that it had */
+	if (k->plan->keys->hvm)
+		(void)vm_config_disks(k->dom.id, &k->plan->keys->pc);
 	process_end(k);
 	if (k->control >= 0)
 		close(k->control);

@@ -11,26 +11,8 @@
 #include "tools/disk_spec.h"
 #include "tools/vm_pc_int.h"
 
-#define XVD_MAJOR 202u
-#define IDE0	  3u
-#define IDE1	  22u
-#define FD_MAJOR  2u
-#define NO_DRIVE  VM_PC_DRIVES
-
-/* The drive of a device number (disk_vdev.c), whole disks alone; NO_DRIVE: it is only a
- * paravirtual disk. */
-static unsigned drive_of(uint32_t devid)
-{
-	const uint32_t major = devid >> 8, minor = devid & 0xff;
-
-	if (major == FD_MAJOR && minor < 2)
-		return VM_PC_FLOPPY + minor;
-	if ((major == IDE0 || major == IDE1) && minor % 64 == 0 && minor < 128)
-		return (major == IDE1 ? 2 : 0) + minor / 64;
-	if (major == XVD_MAJOR && minor % 16 == 0 && minor < 64)
-		return minor / 16;
-	return NO_DRIVE;
-}
+_Static_assert(DISK_DRIVE_FLOPPY == VM_PC_FLOPPY && DISK_DRIVE_NONE == VM_PC_DRIVES,
+	       "drives are numbered alike");
 
 /* A driver's files. */
 static int files_open(struct vm_pc_drive *d)
@@ -44,11 +26,12 @@ static int files_open(struct vm_pc_drive *d)
 
 static int drive_take(struct vm_pc *pc, struct disk_spec *s, const char *text)
 {
-	const unsigned unit = drive_of(s->devid);
-	struct vm_pc_drive *d = &pc->drive[unit];
+	const unsigned unit = disk_drive(s->devid);
+	struct vm_pc_drive *d;
 
-	if (unit == NO_DRIVE)
+	if (unit == DISK_DRIVE_NONE)
 		return 0;
+	d = &pc->drive[unit];
 	if (d->there) {
 		log_err("--disk '%s': that drive is there already", text);
 		return -EEXIST;

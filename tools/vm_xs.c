@@ -116,6 +116,18 @@ int vm_xs_rings(struct cli *c, domid_t domid, const struct vmctl_reply *rings)
 	return w.status;
 }
 
+int vm_xs_vnc(struct cli *c, domid_t domid, const char *address, uint64_t port)
+{
+	struct writer w = { c, 0 };
+	char path[64];
+
+	snprintf(path, sizeof(path), "/local/domain/%u/console/vnc-listen", domid);
+	put(&w, path, address, NULL);
+	if (port)
+		put_number(&w, domid, "console/vnc-port", port);
+	return w.status;
+}
+
 void vm_xs_uuid(struct cli *c, domid_t domid, char *uuid)
 {
 	cleanup_free char *vm = NULL;
