@@ -4,9 +4,11 @@
 A package is kept in the user's cache, in a directory named after its version, and
 looked up anew after a week. The machine's own package lists are asked first; where
 they are absent or so old that the mirror no longer has what they name, lists of our
-own are fetched beside them.
+own are fetched beside them. A package of another architecture (NAME:i386) comes from
+those alone: what the machine installs from stays as it is.
 """
 import fcntl
+import functools
 import os
 import re
 import shutil
@@ -30,15 +32,27 @@ def _run(*cmd, cwd=None):
     return p.stdout if p.returncode == 0 else None
 
 
-def _views():
-    """Options for apt: the machine's own lists, then fresh ones."""
-    yield []
-    lists = os.path.join(CACHE, 'apt')
+@functools.cache
+def _own_lists(folder, *more):
+    """Options for apt: lists in a directory of the cache, and whether they are all fresh."""
+    lists = os.path.join(CACHE, folder)
     os.makedirs(os.path.join(lists, 'lists', 'partial'), exist_ok=True)
     os.makedirs(os.path.join(lists, 'cache', 'archives', 'partial'), exist_ok=True)
     opts = ['-o', f'Dir::State::Lists={lists}/lists', '-o', f'Dir::Cache={lists}/cache',
-            '-o', 'APT::Sandbox::User=', '-o', 'Acquire::Retries=3']
-    if _run('apt-get', *opts, '-qq', 'update') is not None:
+            '-o', 'APT::Sandbox::User=', '-o', 'Acquire::Retries=3', *more]
+    return opts, _run('apt-get', *opts, '-qq', 'update') is not None
+
+
+def _views(arch):
+    """Options for apt: the machine's own lists, then fresh ones."""
+    if arch:
+        # what a mirror in the middle of an update has is enough
+        yield _own_lists(f'apt-{arch}', '-o', f'APT::Architectures::={arch}',
+                         '-o', f'APT::Architecture={arch}')[0]
+        return
+    yield []
+    opts, fresh = _own_lists('apt')
+    if fresh:
         yield opts
 
 
@@ -80,7 +94,7 @@ def _fetch(name, say):
     latest = os.path.join(CACHE, name + '.latest')
     if _cached(latest) and time.time() - os.path.getmtime(latest) < FRESH_SECONDS:
         return _cached(latest)
-    for opts in _views():
+    for opts in _views(name.partition(':')[2]):
         found = _resolve(name, opts)
         if not found:
             continue
@@ -103,7 +117,8 @@ def _fetch(name, say):
 
 def unpacked(name, say):
     """The directory that holds what Debian's package `name` contains; fetched if
-    it is not there. A kernel is named by its metapackage. Raises Missing."""
+    it is not there. A kernel is named by its metapackage, a package of another
+    architecture NAME:ARCH. Raises Missing."""
     os.makedirs(CACHE, exist_ok=True)
     with open(os.path.join(CACHE, 'lock'), 'w', encoding='utf-8') as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
