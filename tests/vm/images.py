@@ -183,12 +183,12 @@ class Images:
         bz = glob.glob(f'{tree}/boot/vmlinuz-*')[0]
         return self._make(f'bzImage-{name}', [tree], lambda path: shutil.copy(bz, path) and None)
 
-    def _initrd(self, init, tree, groups):
+    def _initrd(self, init, tree, groups, busybox=None):
         cpio, modules, done = Cpio(), Modules(tree), {}
         cpio.console()
         for d in ('bin', 'proc', 'sys', 'tmp', 'run', 'mnt'):
             cpio.directory(d)
-        cpio.file('bin/busybox', self.busybox())
+        cpio.file('bin/busybox', busybox or self.busybox())
         cpio.file('init', script(init))
         cpio.file('bin/guest-run', script('guest-run'))
         for group, names in groups.items():
