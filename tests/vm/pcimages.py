@@ -210,10 +210,10 @@ class PcImages(images.Images):
             self._grub_core(core, 'i386-pc', '(hd0,msdos1)/boot/grub', 'biosdisk part_msdos ext2 '
                             'normal linux serial terminal echo configfile')
             boot = bytearray(read(self._file('grub-pc-bin', 'usr/lib/grub/i386-pc/boot.img')))
-            # one active partition of Linux; sectors are counted, not cylinders
-            struct.pack_into('<IB3sB3sII', boot, 440, 0x746e646d, 0, b'', 0, b'', 0, 0)
-            struct.pack_into('<B3sB3sII', boot, 446, 0x80, b'\xfe\xff\xff', 0x83, b'\xfe\xff\xff',
-                             DISK_START, DISK_MIB * 2048 - DISK_START)
+            # a signature, and one active partition; its sectors are counted, not cylinders. The
+            # rest of the table is what would look for a floppy
+            struct.pack_into('<IHB3sB3sII48x', boot, 440, 0x746e646d, 0, 0x80, b'\xfe\xff\xff', 0x83,
+                             b'\xfe\xff\xff', DISK_START, DISK_MIB * 2048 - DISK_START)
             if os.path.getsize(core) > (DISK_START - 1) * 512:
                 raise ValueError('GRUB does not fit before the first partition')
             with open(path, 'wb') as disk, open(fs, 'rb') as source:
