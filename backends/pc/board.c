@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #define FIRMWARE_MIN (64u << 10)
-#define BELOW_1M     (128u << 10) /* of it, its end */
 
 static struct pcboard *of(struct pcbus *b)
 {
@@ -124,7 +123,8 @@ static void mmio_write(void *arg, uint64_t at, unsigned size, uint64_t value)
 
 	pthread_mutex_lock(&b->lock);
 	pcboard_drain(b);
-	io_access(&b->bus.mmio, at, true, &value, size);
+	if (!pcboard_pam_write(b, at, size, value))
+		io_access(&b->bus.mmio, at, true, &value, size);
 	pthread_mutex_unlock(&b->lock);
 }
 
@@ -144,8 +144,8 @@ static void serve(struct pcboard *b)
 
 int pcboard_firmware(struct pcboard *b, const struct image *img, const char **why)
 {
-	const size_t size = (size_t)img->size, low = size < BELOW_1M ? size : BELOW_1M;
-	uint8_t *p, *to;
+	const size_t size = (size_t)img->size;
+	uint8_t *p;
 	int err;
 
 	*why = "is no firmware: it has not 64, 128 or 256 KiB";
@@ -158,22 +158,24 @@ int pcboard_firmware(struct pcboard *b, const struct image *img, const char **wh
 	if (p == MAP_FAILED)
 		return -errno;
 	err = image_read(img, 0, p + PCBOARD_FIRMWARE_MAX - size, size);
-	to = gmem_ptr(&b->vm->mem, (1u << 20) - low, low);
-	if (!err && to)
-		memcpy(to, p + PCBOARD_FIRMWARE_MAX - low, low);
 	munmap(p, PCBOARD_FIRMWARE_MAX);
-	return err ? err : to ? 0 : -EFAULT;
+	return err;
 }
 
 static int firmware_memory(struct pcboard *b)
 {
+	int err;
+
 	b->firmware_fd = memfd_create("tandem-firmware", MFD_CLOEXEC);
 	if (b->firmware_fd < 0 || ftruncate(b->firmware_fd, PCBOARD_FIRMWARE_MAX) < 0)
 		return -errno;
 	b->devices.memory[b->devices.nmemory++] =
 		(struct vm_devices_memory){ b->firmware_fd, PCBOARD_FIRMWARE_MAX };
-	return gmem_add_rom(&b->vm->mem, GMEM_HIGH - PCBOARD_FIRMWARE_MAX,
-			    PCBOARD_FIRMWARE_MAX, b->firmware_fd);
+	err = gmem_add_rom(&b->vm->mem, GMEM_HIGH - PCBOARD_FIRMWARE_MAX,
+			   PCBOARD_FIRMWARE_MAX, b->firmware_fd);
+	if (!err)
+		pcboard_pam_init(b);
+	return err;
 }
 
 /* --------------------------------------------------------------------------- object */

@@ -4,8 +4,8 @@
  * ports and MMIO, with KVM's interrupt controllers and timer chip and the devices of this
  * folder.
  *
- * Where things lie: RAM below 0xa0000 and from 0xc0000 on, where firmware copies its
- * option ROMs and itself; the firmware again at the end of 4 GiB.
+ * Where things lie: RAM below 0xa0000 and from 1 MiB on; between them the screen and what
+ * the host bridge says (board_pam.c); the firmware at the end of 4 GiB.
  *
  * Its time is the guest's: it begins with the guest, and stands whenever that does,
  * paused, saved or in a file.
@@ -22,6 +22,7 @@
 #include "hv/kvm/vm.h"
 
 #define PCBOARD_FIRMWARE_MAX (256u << 10)
+#define PCBOARD_SEGMENTS     13u
 
 struct pcboard {
 	struct pcbus bus;
@@ -40,6 +41,7 @@ struct pcboard {
 	struct kvm_pit_state2 pit; /* while it stands */
 	struct vram *vram;	   /* NULL: none */
 	struct vm_devices devices;
+	uint8_t segment[PCBOARD_SEGMENTS]; /* board_pam.c's */
 	/* board_vga.c's */
 	bool vram_placed;
 	struct kvm_coalesced_mmio_ring *ring; /* KVM's; NULL: none */
@@ -63,6 +65,12 @@ uint64_t pcboard_now(const struct pcboard *b);
 void pcboard_set_now(struct pcboard *b, uint64_t now);
 /* When there is to be a pcbus_run(), but for a board that stands. */
 void pcboard_rearm(const struct pcboard *b, uint64_t at);
+
+/* board_pam.c: as after power on; as the host bridge says (i440fx_pam); a write that is
+ * no RAM's to KVM: true if it was meant for that place. */
+void pcboard_pam_init(struct pcboard *b);
+void pcboard_pam(void *board, unsigned segment, bool read_ram, bool write_ram);
+bool pcboard_pam_write(struct pcboard *b, uint64_t at, unsigned size, uint64_t value);
 
 struct vga;
 /* The adapter's memory becomes the guest's, where KVM can. Before the sandbox. */

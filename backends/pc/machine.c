@@ -33,15 +33,6 @@
 #define RESERVED_END 0xfffc0000u
 #define HIGH(m)	     ((m)->ram_bytes - (m)->low_bytes)
 
-/* What lies between the screen and 1 MiB is RAM, and stays writable. */
-static void pam(void *arg, unsigned segment, bool read_ram, bool write_ram)
-{
-	(void)arg;
-	(void)segment;
-	(void)read_ram;
-	(void)write_ram;
-}
-
 static int firmware_told(struct pcmachine *m, const struct pcmachine_spec *s)
 {
 	const struct vm *vm = m->board->vm;
@@ -116,7 +107,7 @@ static int chipset_add(struct pcmachine *m)
 {
 	struct pcboard *b = m->board;
 
-	if (!i440fx_new(b->pci, pam, b) || !piix3_new(b->pci))
+	if (!i440fx_new(b->pci, pcboard_pam, b) || !piix3_new(b->pci))
 		return -ENOMEM;
 	m->i8042 = i8042_new(&b->bus);
 	m->ide = ide_new(&b->bus, b->pci, PIIX_SLOT, IDE_FUNCTION);

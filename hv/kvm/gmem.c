@@ -86,7 +86,8 @@ static int region_add(struct gmem *m, uint64_t gpa, uint64_t size, int fd,
 		memset(r->denied, DENIED_ALL, size / PAGE);
 	if (r->rom)
 		memset(r->denied, DENIED_WRITE, size / PAGE);
-	err = m->slot_set ? m->slot_set(m->slot_arg, m->n, r) : 0;
+	r->apart = fd == m->ram_fd && gpa == GMEM_ROMS;
+	err = m->slot_set && !r->apart ? m->slot_set(m->slot_arg, m->n, r) : 0;
 	if (err)
 		goto out_map;
 	m->n++;
@@ -105,9 +106,12 @@ static int low_add(struct gmem *m, bool pc)
 	if (!pc)
 		return region_add(m, 0, m->low_bytes, m->ram_fd, 0, GMEM_RW);
 	err = region_add(m, 0, GMEM_VGA, m->ram_fd, 0, GMEM_RW);
+	if (!err)
+		err = region_add(m, GMEM_ROMS, GMEM_ROMS_END - GMEM_ROMS, m->ram_fd,
+				 GMEM_ROMS, GMEM_RW);
 	return err ? err
-		   : region_add(m, GMEM_ROMS, m->low_bytes - GMEM_ROMS, m->ram_fd,
-				GMEM_ROMS, GMEM_RW);
+		   : region_add(m, GMEM_ROMS_END, m->low_bytes - GMEM_ROMS_END, m->ram_fd,
+				GMEM_ROMS_END, GMEM_RW);
 }
 
 int gmem_init(struct gmem *m, uint64_t bytes, bool pc, gmem_slot_fn *slot_set, void *arg)

@@ -19,6 +19,7 @@
 #define GMEM_HIGH	  0x100000000ull
 #define GMEM_VGA	  0xa0000ull /* to GMEM_ROMS: no memory in a PC */
 #define GMEM_ROMS	  0xc0000ull
+#define GMEM_ROMS_END	  0x100000ull
 #define GMEM_SPECIAL	  0xfeff0000ull
 #define GMEM_SPECIAL_SIZE 0x10000ull
 #define GMEM_MAX_BYTES	  (1ull << 40)
@@ -37,7 +38,8 @@ struct gmem_region {
 	uint8_t *denied; /* a byte a page: 2 - enum gmem_prot; NULL: all RW */
 	int fd;		 /* what lies below placed pages; -1: nothing */
 	uint64_t fd_offset;
-	bool rom; /* the guest's writes are exits */
+	bool rom;   /* the guest's writes are exits */
+	bool apart; /* its memory slots are not gmem_slot_fn's: a PC's board has them */
 };
 
 /* Tells the machine of a region (a memory slot). 0 or -errno. */
@@ -55,8 +57,8 @@ struct gmem {
 
 /*
  * `bytes` of RAM, whole pages, at least 2 MiB and at most GMEM_MAX_BYTES.
- * pc: with the hole below 1 MiB in which a PC has its screen. slot_set may be NULL
- * (tests). -errno, and then nothing is left.
+ * pc: with the hole below 1 MiB in which a PC has its screen, and RAM apart behind it.
+ * slot_set may be NULL (tests). -errno, and then nothing is left.
  */
 int gmem_init(struct gmem *m, uint64_t bytes, bool pc, gmem_slot_fn *slot_set, void *arg);
 void gmem_fini(struct gmem *m);

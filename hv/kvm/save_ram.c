@@ -76,7 +76,8 @@ static int logging_set(struct vm *vm, bool on)
 			.userspace_addr = (uintptr_t)r->hva,
 		};
 
-		if (is_ram(vm, r) && ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &m) < 0)
+		if (is_ram(vm, r) && !r->apart &&
+		    ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &m) < 0)
 			err = -errno;
 	}
 	pthread_mutex_unlock(&vm->lock);
@@ -115,6 +116,10 @@ static int log_fetch(struct save_ram *s)
 		if (!is_ram(vm, r))
 			continue;
 		l.dirty_bitmap = s->log + r->fd_offset / PAGE / 64;
+		if (r->apart) { /* small, and not logged */
+			memset(l.dirty_bitmap, 0xff, r->size / PAGE / 8);
+			continue;
+		}
 		if (ioctl(vm->fd, KVM_GET_DIRTY_LOG, &l) < 0)
 			return -errno;
 	}

@@ -261,7 +261,9 @@ static void test_pc(void **state)
 	assert_null(gmem_ptr_ro(&m, GMEM_VGA - 1, 2));
 	assert_null(gmem_ptr_ro(&m, GMEM_VGA, 1));
 	assert_null(gmem_ptr_ro(&m, GMEM_ROMS - 1, 1));
-	assert_non_null(gmem_ptr(&m, GMEM_ROMS, (4u << 20) - GMEM_ROMS));
+	assert_non_null(gmem_ptr(&m, GMEM_ROMS, GMEM_ROMS_END - GMEM_ROMS));
+	assert_null(gmem_ptr(&m, GMEM_ROMS_END - 1, 2)); /* two pieces */
+	assert_non_null(gmem_ptr(&m, GMEM_ROMS_END, (4u << 20) - GMEM_ROMS_END));
 	assert_int_equal(gmem_ram_offset(&m, GMEM_ROMS / PAGE, &offset), 0);
 	assert_int_equal(offset, GMEM_ROMS);
 	assert_int_equal(gmem_add_rom(&m, GMEM_HIGH - 2 * PAGE, 2 * PAGE, fd), 0);

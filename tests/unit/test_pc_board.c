@@ -306,12 +306,37 @@ static void test_memory(void **state)
 	free(chunk);
 }
 
+/* Writes to RAM whose ROM is read reach it; those to ROM, and to nothing, do not. */
+static void test_pam(void **state)
+{
+	const uint64_t at = 0xc4000; /* of segment 2 */
+	const uint8_t *ram = gmem_ptr_ro(&a.bare->vm.mem, at, 4);
+
+	(void)state;
+	assert_true(pcboard_pam_write(a.board, at, 4, 0x12345678));
+	assert_int_equal(ram[0], 0);
+	pcboard_pam(a.board, 2, false, true);
+	assert_true(pcboard_pam_write(a.board, at - 1, 1, 0x55));
+	assert_int_equal(ram[-1], 0);
+	assert_true(pcboard_pam_write(a.board, at, 4, 0x12345678));
+	assert_int_equal(ram[0], 0x78);
+	assert_int_equal(ram[3], 0x12);
+	pcboard_pam(a.board, 2, true, false);
+	assert_true(pcboard_pam_write(a.board, at, 1, 0));
+	assert_int_equal(ram[0], 0x78);
+	pcboard_pam(a.board, 0, false, true);
+	assert_true(pcboard_pam_write(a.board, 0xfffff, 1, 9));
+	assert_int_equal(ram[0xfffff - at], 9);
+	assert_false(pcboard_pam_write(a.board, 0x100000, 1, 1));
+	assert_false(pcboard_pam_write(a.board, 0xbffff, 1, 1));
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_time),  T(test_timers), T(test_lines),
-		T(test_state), T(test_far),    T(test_memory),
+		T(test_time), T(test_timers), T(test_lines), T(test_state),
+		T(test_far),  T(test_memory), T(test_pam),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
