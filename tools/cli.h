@@ -58,6 +58,7 @@ enum cli_key {
 	CLI_RATE,
 	CLI_SPEED,
 	CLI_LOOP,
+	CLI_TEXT,
 };
 
 struct cli {
@@ -69,7 +70,7 @@ struct cli {
 	bool wait_end; /* CLI_WAIT without a number */
 	uint32_t wait_ms, delay_ms;
 	uint32_t count;
-	const char *nbd, *plugin, *filter;
+	const char *nbd, *plugin, *filter, *text;
 	uint32_t snaplen, rotate_seconds;
 	uint64_t rotate_size;
 	bool has_rate;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "hv/base/cleanup.h"
+#include "tools/cmd_pc.h"
 #include "tools/cmds.h"
 #include "tools/vmctl_client.h"
 

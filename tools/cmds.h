@@ -7,6 +7,7 @@
 
 extern const struct verb verbs_domain[];  /* cmd_domain.c */
 extern const struct verb verbs_life[];	  /* cmd_life.c */
+extern const struct verb verbs_pc[];	  /* cmd_pc.c */
 extern const struct verb verbs_vm[];	  /* cmd_vm.c */
 extern const struct verb verbs_block[];	  /* cmd_block.c */
 extern const struct verb verbs_network[]; /* cmd_network.c */

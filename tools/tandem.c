@@ -21,11 +21,11 @@ static const struct verb verbs_image[] = {
 	{ 0 },
 };
 
-const struct verb *const verb_groups[] = { verbs_domain,  verbs_life,	verbs_vm,
-					   verbs_save,	  verbs_block,	verbs_network,
-					   verbs_capture, verbs_replay, verbs_image,
-					   verbs_export,  verbs_xs,	verbs_top,
-					   verbs_info,	  NULL };
+const struct verb *const verb_groups[] = { verbs_domain,  verbs_life,	 verbs_pc,
+					   verbs_vm,	  verbs_save,	 verbs_block,
+					   verbs_network, verbs_capture, verbs_replay,
+					   verbs_image,	  verbs_export,	 verbs_xs,
+					   verbs_top,	  verbs_info,	 NULL };
 
 static void usage_error(struct cli *c, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -175,6 +175,9 @@ static error_t parse_verb(int key, char *arg, struct argp_state *state)
 		return take_number(c, "loop", arg, 0, UINT32_MAX, &c->loop);
 	case CLI_FILTER:
 		c->filter = arg;
+		return 0;
+	case CLI_TEXT:
+		c->text = arg;
 		return 0;
 	case CLI_NBD:
 		c->nbd = arg;
