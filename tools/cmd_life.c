@@ -105,25 +105,62 @@ static void wait_end(struct cli *c, const struct cli_domain *dom, int fd)
 	}
 }
 
-static int request_one(struct cli *c, const char *name, const char *what)
+/* What a guest is told that nobody can ask by xenstore. */
+static int press(struct cli *c, const struct cli_domain *dom, int fd, const char *what)
 {
-	struct cli_domain dom;
-	cleanup_close int fd = -1;
-	int ms = 0;
+	if (strcmp(what, "poweroff"))
+		return cli_fail(c,
+				"%s has no paravirtual drivers that could be asked, and "
+				"not supported: a reset button: tandem send-key %s "
+				"ctrl-alt-delete would be right",
+				dom->name, dom->name);
+	if (!c->fallback)
+		return cli_fail(c,
+				"%s has no paravirtual drivers that could be asked: -F, "
+				"which presses its power button, would be right",
+				dom->name);
+	return cli_power_button(c, dom, fd);
+}
 
-	if (cli_find_vm(c, name, &dom, &fd) || control_write(c, &dom, "shutdown", what))
+/* Asks by xenstore; with -F, what is not taken is followed by more. */
+static int ask(struct cli *c, const struct cli_domain *dom, int fd, const char *what,
+	       bool is_pc)
+{
+	if (control_write(c, dom, "shutdown", what))
 		return CLI_EXIT_FAILURE;
-	for (; c->fallback && !taken(c, &dom) && !gone(c, &dom); ms += POLL_MS) {
+	for (int ms = 0; c->fallback && !taken(c, dom) && !gone(c, dom); ms += POLL_MS) {
+		if (ms >= ANSWER_MS && is_pc)
+			return press(c, dom, fd, what);
 		if (ms >= ANSWER_MS)
 			return cli_fail(c,
 					"%s does not read control/shutdown, and not "
 					"supported: -F: a PVH guest has no power button",
-					dom.name);
+					dom->name);
 		usleep(POLL_MS * 1000);
 	}
-	if (c->wait_end)
-		wait_end(c, &dom, fd);
 	return 0;
+}
+
+static int request_one(struct cli *c, const char *name, const char *what)
+{
+	struct vmctl_call call = { .op = VMCTL_INFO };
+	struct vmctl_reply reply;
+	struct cli_domain dom;
+	cleanup_close int fd = -1;
+	int err, status;
+
+	if (cli_find_vm(c, name, &dom, &fd))
+		return CLI_EXIT_FAILURE;
+	err = vmctl_call(fd, &call, &reply, CALL_MS);
+	if (err)
+		return cli_fail(c, "%s: its tandem-vm: %s", dom.name, strerror(-err));
+	if ((reply.flags & (VMCTL_PC | VMCTL_PV)) == VMCTL_PC)
+		status = press(c, &dom, fd, what);
+	else
+		status = ask(c, &dom, fd, what, reply.flags & VMCTL_PC);
+	if (!status && c->wait_end)
+		wait_end(c, &dom, fd);
+	return status;
 }
 
 static int request_all(struct cli *c, const char *what)
@@ -181,12 +218,21 @@ static int run_trigger(struct cli *c)
 {
 	static const char *const known[] = { "nmi",	 "reset", "init",
 					     "s3resume", "power", "sleep" };
+	cleanup_close int fd = -1;
+	struct cli_domain dom;
+	struct vm_look l;
+
+	if (!strcmp(c->argv[1], "power") && !cli_find_domain(c, c->argv[0], &dom)) {
+		fd = vm_connect(dom.id);
+		if (fd >= 0 && !vm_look(fd, &l) && l.pc)
+			return cli_power_button(c, &dom, fd);
+	}
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
 		if (!strcmp(c->argv[1], known[i]))
 			return cli_fail(c,
-					"not supported: trigger %s: a PVH guest has no "
-					"such button; see tandem shutdown, reboot and "
+					"not supported: trigger %s: only a PC has a "
+					"button, power; see tandem shutdown, reboot and "
 					"sysrq",
 					known[i]);
 	return cli_fail(c, "trigger '%.40s' is unknown", c->argv[1]);
@@ -241,7 +287,8 @@ static const struct argp_option end_options[] = {
 	{ "all", CLI_ALL, NULL, 0, "every VM", 0 },
 	{ "wait", CLI_WAIT, NULL, 0, "until it has ended", 0 },
 	{ "fallback", CLI_FALLBACK, NULL, 0,
-	  "fail if the guest does not take the request", 0 },
+	  "if the guest does not take the request, press a PC's power button, or fail",
+	  0 },
 	{ 0 },
 };
 
@@ -289,7 +336,7 @@ const struct verb verbs_life[] = {
 	  .run = run_sysrq },
 	{ .name = "trigger",
 	  .args = "DOM NAME",
-	  .summary = "not supported: says what would be right instead",
+	  .summary = "press the power button of a PC: NAME is power",
 	  .min_args = 2,
 	  .max_args = 3,
 	  .run = run_trigger },

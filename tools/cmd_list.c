@@ -20,16 +20,19 @@ static json_t *domain_object(struct cli *c, const struct cli_domain *dom)
 	struct spawned s;
 	struct task t = { 0 };
 	char state[7] = "------";
+	const char *type = "proc";
 	bool alive = !domain_program(c, dom->id, &s) && spawn_alive(&s);
 
 	if (fd >= 0 && !vm_look(fd, &l)) {
 		vm_state_text(&l, state);
+		type = l.pc ? "hvm" : "pvh";
 	} else if (fd < 0 && alive && !task_read(s.pid, &t)) {
 		state[t.state == 'R' ? 0 : 1] = t.state == 'R' ? 'r' : 'b';
 		l.seconds = t.seconds;
 	}
 	json_object_set_new(o, "name", cli_json_str(dom->name));
 	json_object_set_new(o, "domid", json_integer(dom->id));
+	json_object_set_new(o, "type", json_string(type));
 	json_object_set_new(o, "memory", json_integer((json_int_t)(l.memory / MIB)));
 	json_object_set_new(o, "resident", json_integer((json_int_t)l.resident));
 	json_object_set_new(o, "vcpus", json_integer(l.vcpus));

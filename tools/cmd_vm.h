@@ -18,6 +18,7 @@ int task_read(long tid, struct task *t);
 
 /* A VM as its process shows it. */
 struct vm_look {
+	bool pc;		       /* hvm, not pvh */
 	bool paused, stopped, running; /* running: a vcpu is on a CPU */
 	int reason;		       /* SHUTDOWN_*, if stopped */
 	unsigned vcpus;		       /* online */

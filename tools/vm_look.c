@@ -110,6 +110,7 @@ int vm_look(int fd, struct vm_look *l)
 	*l = (struct vm_look){ 0 };
 	if (err)
 		return err;
+	l->pc = reply.flags & VMCTL_PC;
 	l->paused = reply.flags & VMCTL_PAUSED;
 	l->stopped = reply.flags & VMCTL_STOPPED;
 	l->reason = (int)reply.value2;
