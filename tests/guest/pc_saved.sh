@@ -20,8 +20,12 @@ while [ \$# -gt 0 ]; do
 	esac
 	shift
 done
-exec "$vm" --verbose --firmware "$FIRMWARE" "\${args[@]}"
+exec "$vm" --verbose --firmware "$FIRMWARE" --vif "mac=00:16:3e:01:02:03,model=e1000,port=sink" \
+	--disk "vdev=hda,backendtype=fault,options=inner=uring;delay-us=20000;delay-every=2,target=$work/disk" \
+	"\${args[@]}"
 EOF
+python3 -c 'import struct, sys
+sys.stdout.buffer.write(struct.pack("<131072I", *range(131072)))' >"$work/disk"
 
 # at DIR COMMAND...: with that hypervisor
 at() {
@@ -52,8 +56,13 @@ stands() {
 
 pauses() {
 	create
-	wait_for 20 beyond 2 || fail "it does not come up"
+	wait_for 20 beyond 2 || {
+		fail "it does not come up: $(cat "$TANDEM_DIR/log/g.log")"
+		finish
+	}
 	counts "created"
+	checks=$((checks + 1))
+	grep -q 'with a disk' "$TANDEM_DIR/log/g.log" || fail "it has no disk"
 	ok tandem pause g
 	stands "paused"
 	ok tandem unpause g

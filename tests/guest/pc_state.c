@@ -2,7 +2,8 @@
 /*
  * A guest of a PC that finds its machine again: it counts the interrupts of the PIT and
  * the RTC, and looks again and again at memory and registers that it has written, and at
- * clocks that must agree. A line "tick N" on port 0x402 each half second of the RTC's; a
+ * clocks that must agree; and, where it has a disk, reads that, whose words count on from
+ * sector to sector. A line "tick N" on port 0x402 each half second of the RTC's; a
  * line "BAD ..." when something is not as it was.
  */
 #include <stdbool.h>
@@ -19,11 +20,18 @@
 #define PM_HZ	   3579545u
 #define PM_JUMP	   (PM_HZ * 5 / 2)
 #define VRAM	   0xe0000000u
+#define VRAM_FIRST 32 /* the window shows those before it */
 #define VRAM_PAGES 256
+#define WINDOW	   0xa0000u
 #define CARRY	   256 /* bytes that are copied by one instruction */
 #define RAM	   0x200000u
 #define RAM_PAGES  1024
 #define PAGE	   4096u
+#define DMA_PORT   0xc000
+#define DISK_BUF   0x180000u
+#define DISK_READ  16 /* sectors at once */
+#define DISK_SIZE  1024
+#define WORDS	   128u /* of a sector */
 
 struct gate {
 	uint16_t low, selector, type, high;
@@ -32,7 +40,12 @@ struct gate {
 static struct gate idt[256];
 static volatile uint32_t rtc_irqs, pit_irqs, other_irqs;
 static uint32_t seconds_first, pm_last, ram_round;
+static uint32_t disk_at;
+static bool has_disk;
 static uint8_t copied[CARRY];
+static struct {
+	uint32_t base, length;
+} prd __attribute__((aligned(8)));
 
 static inline void outb(uint16_t port, uint8_t v)
 {
@@ -196,22 +209,37 @@ static volatile uint32_t *word_of(uint32_t base, unsigned page)
 
 static void devices_start(void)
 {
+	/* all planes, one behind the other, in the window */
+	static const uint16_t vga[][2] = {
+		{ 0x3c2, 3 },	 { 0x3c4, 2 }, { 0x3c5, 0x0f }, { 0x3c4, 4 },
+		{ 0x3c5, 0x0e }, { 0x3ce, 5 }, { 0x3cf, 0 },	{ 0x3ce, 6 },
+		{ 0x3cf, 1 },	 { 0x3ce, 8 }, { 0x3cf, 0xff },
+	};
+
 	outl(pci(2, 0, 0x10), VRAM);
 	outb(pci(2, 0, 4), 2);
 	outl(pci(1, 3, 0x40), PM_PORT | 1);
 	outb(pci(1, 3, 0x80), 1);
 	outb(pci(1, 3, 4), 1);
 	pm_last = inl(PM_PORT + 8);
+	outl(pci(1, 1, 0x20), DMA_PORT);
+	outb(pci(1, 1, 4), 5);
+	outb(pci(1, 1, 0x41), 0x80); /* the channel is there */
+	outb(0x1f6, 0xe0);
+	has_disk = (inb(0x1f7) & 0xc0) == 0x40;
+	put(has_disk ? "with a disk\n" : "without a disk\n");
 	cmos_set(0x50, 0xa5);
 	outb(0x64, 0x60); /* the keyboard controller's command byte */
 	outb(0x60, 0x74);
 	outb(0x0c, 0); /* a DMA channel's address */
 	outb(0x02, 0x34);
 	outb(0x02, 0x12);
-	for (unsigned i = 0; i < VRAM_PAGES; i++)
+	for (unsigned i = VRAM_FIRST; i < VRAM_PAGES; i++)
 		*word_of(VRAM, i) = i * 0x01010101u + 1;
-	for (unsigned i = 0; i < CARRY; i += 4)
-		*(volatile uint32_t *)(VRAM + 0x800000 + i) = i;
+	for (unsigned i = 0; i < sizeof(vga) / sizeof(vga[0]); i++)
+		outb(vga[i][0], (uint8_t)vga[i][1]);
+	for (unsigned i = 0; i < CARRY; i++)
+		*(volatile uint8_t *)(WINDOW + i) = (uint8_t)(i * 5);
 }
 
 static uint8_t keyboard_command(void)
@@ -249,15 +277,17 @@ static void registers_check(void)
 /* A save may come in the middle of what one instruction reads from a device. */
 static void vram_check(void)
 {
-	const void *from = (const void *)(VRAM + 0x800000);
+	const void *from = (const void *)WINDOW;
 	void *to = copied;
 	uint32_t n = CARRY;
 
-	for (unsigned i = 0; i < VRAM_PAGES; i++)
+	for (unsigned i = VRAM_FIRST; i < VRAM_PAGES; i++)
 		same("video memory", *word_of(VRAM, i), i * 0x01010101u + 1);
 	__asm__ volatile("rep movsb" : "+S"(from), "+D"(to), "+c"(n)::"memory");
-	for (unsigned i = 0; i < CARRY; i += 4)
-		same("what was copied", *(uint32_t *)(copied + i), i);
+	for (unsigned i = 0; i < CARRY; i++) {
+		same("what was copied", copied[i], (uint8_t)(i * 5));
+		copied[i] = 0;
+	}
 }
 
 static void ram_change(void)
@@ -268,6 +298,36 @@ static void ram_change(void)
 		*word_of(RAM, i) = ram_round ^ i << 12;
 	}
 	ram_round++;
+}
+
+/* By DMA; it may be saved while that is under way. */
+static void disk_check(void)
+{
+	volatile uint32_t *word = (volatile uint32_t *)DISK_BUF;
+
+	if (!has_disk)
+		return;
+	prd.base = DISK_BUF;
+	prd.length = 1u << 31 | DISK_READ * WORDS * 4;
+	outl(DMA_PORT + 4, (uint32_t)(uintptr_t)&prd);
+	outb(DMA_PORT + 2, 6);
+	outb(0x1f2, DISK_READ);
+	outb(0x1f3, (uint8_t)disk_at);
+	outb(0x1f4, (uint8_t)(disk_at >> 8));
+	outb(0x1f5, 0);
+	outb(0x1f6, 0xe0);
+	outb(0x1f7, 0xc8);
+	outb(DMA_PORT, 9);
+	while (!(inb(DMA_PORT + 2) & 4))
+		__asm__ volatile("hlt");
+	same("DMA", inb(DMA_PORT + 2) & 3, 0);
+	outb(DMA_PORT, 0);
+	same("disk status", inb(0x1f7), 0x50);
+	for (uint32_t i = 0; i < DISK_READ * WORDS; i += 32) {
+		same("disk", word[i], disk_at * WORDS + i);
+		word[i] = 0;
+	}
+	disk_at = (disk_at + DISK_READ) % DISK_SIZE;
 }
 
 /* ----------------------------------------------------------------------- clocks */
@@ -333,6 +393,7 @@ void guest_main(void)
 			pm_check();
 			ram_change();
 			vram_check();
+			disk_check();
 			registers_check();
 			clocks_check();
 			__asm__ volatile("hlt");
