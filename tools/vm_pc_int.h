@@ -50,6 +50,7 @@ struct vm_pc {
 static inline void vm_pc_lock(struct vm_pc *pc)
 {
 	pthread_mutex_lock(&pc->board->lock);
+	pcboard_drain(pc->board);
 }
 
 static inline void vm_pc_unlock(struct vm_pc *pc)

@@ -164,7 +164,6 @@ int vm_pc_text(struct vm_pc *pc, int fd)
 	if (!text)
 		return -ENOMEM;
 	vm_pc_lock(pc);
-	pcboard_drain(pc->board);
 	n = vga_text(pc->machine.vga, text, VGA_TEXT_MAX);
 	vm_pc_unlock(pc);
 	for (int at = 0; n > 0 && at < n;) {

@@ -203,8 +203,10 @@ int pcboard_open(struct pcboard **out, struct vm *vm, struct evloop *loop)
 		b->pci = pcibus_new(&b->bus);
 		err = b->pci ? 0 : -ENOMEM;
 	}
-	if (!err)
+	if (!err) {
+		pcboard_ring_open(b);
 		serve(b);
+	}
 	return err;
 }
 

@@ -42,8 +42,8 @@ struct pcboard {
 	struct vram *vram;	   /* NULL: none */
 	struct vm_devices devices;
 	uint8_t segment[PCBOARD_SEGMENTS]; /* board_pam.c's */
-	/* board_vga.c's */
-	bool vram_placed;
+	bool vram_placed;		   /* board_vga.c's */
+	/* board_ring.c's */
 	struct kvm_coalesced_mmio_ring *ring; /* KVM's; NULL: none */
 	unsigned ring_size;
 };
@@ -75,8 +75,10 @@ bool pcboard_pam_write(struct pcboard *b, uint64_t at, unsigned size, uint64_t v
 struct vga;
 /* The adapter's memory becomes the guest's, where KVM can. Before the sandbox. */
 void pcboard_vga(struct pcboard *b, struct vga *v);
-/* Writes that KVM kept back take place. Whoever looks at a device does this first, with
- * the lock: every access and vram_look() do. */
+
+/* board_ring.c: writes that KVM kept back take place. Whoever does anything with a device
+ * does this first, with the lock. */
+void pcboard_ring_open(struct pcboard *b);
 void pcboard_drain(struct pcboard *b);
 
 #endif
