@@ -195,11 +195,17 @@ static int tsc_rate_set(struct vm *vm, uint32_t khz)
 	return 0;
 }
 
+/* The second PIC before the first: KVM hands on at once what the second one has, and what
+ * devices told it before (devices.h) the first would take for an interrupt. */
 static int irqchips_set(struct vm *vm, const uint8_t *data, size_t len)
 {
+	static const uint32_t order[NR_IRQCHIPS] = { KVM_IRQCHIP_PIC_SLAVE,
+						     KVM_IRQCHIP_PIC_MASTER,
+						     KVM_IRQCHIP_IOAPIC };
 	int err = 0;
 
-	for (uint32_t i = 0; i < NR_IRQCHIPS && !err; i++) {
+	for (uint32_t n = 0; n < NR_IRQCHIPS && !err; n++) {
+		const uint32_t i = order[n];
 		struct kvm_irqchip chip;
 
 		err = item_get(data, len, ITEM_IRQCHIP, i, &chip, sizeof(chip));
