@@ -100,6 +100,14 @@ struct blkdrv_ops {
 	 * which file, what is wrong, what would be right. */
 	int (*open)(const struct blkdrv_params *p, struct blkdrv **dev, char **why);
 	void (*close)(struct blkdrv *dev); /* required; after all queues */
+	/*
+	 * Optional, both or none: another process is to have the device instead.
+	 * let_go: what was written is on stable storage, and nobody is kept away any
+	 * more. -errno, and it is held as before. Nothing is in flight, nor will it be
+	 * until hold() has returned 0; -EBUSY: somebody has it. Any thread.
+	 */
+	int (*let_go)(struct blkdrv *dev);
+	int (*hold)(struct blkdrv *dev);
 	/* Optional: looks at the size again, updates dev->info. */
 	int (*refresh)(struct blkdrv *dev);
 	/* Required. */

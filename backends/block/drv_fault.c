@@ -375,12 +375,28 @@ static int fault_refresh(struct blkdrv *dev)
 	return err;
 }
 
+static int fault_let_go(struct blkdrv *dev)
+{
+	const struct fault *fault = (const struct fault *)dev;
+
+	return fault->inner->ops->let_go ? fault->inner->ops->let_go(fault->inner) : 0;
+}
+
+static int fault_hold(struct blkdrv *dev)
+{
+	const struct fault *fault = (const struct fault *)dev;
+
+	return fault->inner->ops->hold ? fault->inner->ops->hold(fault->inner) : 0;
+}
+
 const struct blkdrv_ops drv_fault = {
 	.name = "fault",
 	.summary = "fails and delays another driver's I/O, for tests",
 	.open_files = fault_open_files,
 	.open = fault_open,
 	.close = fault_close,
+	.let_go = fault_let_go,
+	.hold = fault_hold,
 	.refresh = fault_refresh,
 	.queue_start = fault_queue_start,
 	.queue_stop = fault_queue_stop,

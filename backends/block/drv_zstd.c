@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -303,12 +304,35 @@ static void zstd_close(struct blkdrv *dev)
 	free(d);
 }
 
+/* The image is only read, and shared: it is the overlay that one alone may have. */
+static int zstd_let_go(struct blkdrv *dev)
+{
+	const struct zstd_dev *d = (const struct zstd_dev *)dev;
+	int err = d->overlay && !dev->info.readonly ? overlay_flush(d->overlay) : 0;
+
+	if (!err && d->overlay && flock(overlay_fd(d->overlay), LOCK_UN) < 0)
+		err = -errno;
+	return err;
+}
+
+static int zstd_hold(struct blkdrv *dev)
+{
+	const struct zstd_dev *d = (const struct zstd_dev *)dev;
+	const int how = dev->info.readonly ? LOCK_SH : LOCK_EX;
+
+	if (!d->overlay || !flock(overlay_fd(d->overlay), how | LOCK_NB))
+		return 0;
+	return errno == EWOULDBLOCK ? -EBUSY : -errno;
+}
+
 const struct blkdrv_ops drv_zstd = {
 	.name = "zstd",
 	.summary = "compressed images (zstd seekable format) with a writable overlay",
 	.open_files = zstd_open_files,
 	.open = zstd_open,
 	.close = zstd_close,
+	.let_go = zstd_let_go,
+	.hold = zstd_hold,
 	.queue_start = zstd_queue_start,
 	.queue_stop = zstd_queue_stop,
 	.submit = zstd_submit,

@@ -46,6 +46,15 @@ static int rawfile_lock(int fd, enum rawfile_lock which, bool readonly)
 	return errno == EACCES ? -EAGAIN : -errno;
 }
 
+static void rawfile_unlock(int fd, enum rawfile_lock which)
+{
+	struct flock l = rawfile_range(which, false);
+
+	l.l_type = F_UNLCK;
+	/* cannot fail in a way that matters: there are no such locks here */
+	(void)fcntl(fd, F_OFD_SETLK, &l);
+}
+
 static bool rawfile_locked(int fd, enum rawfile_lock which)
 {
 	struct flock l = rawfile_range(which, false);
@@ -270,6 +279,24 @@ int rawfile_open(struct rawfile *f, const struct blkdrv_params *p, char **why)
 	for (int i = err ? 0 : 2; i < own.nfds && !(err && p->nfds); i++)
 		close(own.fds[i]);
 	return err;
+}
+
+int rawfile_let_go(struct blkdrv *dev)
+{
+	struct rawfile *f = (struct rawfile *)dev;
+
+	if (!dev->info.readonly && fdatasync(f->fd) < 0)
+		return -errno;
+	rawfile_unlock(f->fd, RAWFILE_LOCK_IO);
+	rawfile_unlock(f->alive_fd, RAWFILE_LOCK_ALIVE);
+	return 0;
+}
+
+int rawfile_hold(struct blkdrv *dev)
+{
+	cleanup_free char *why = NULL;
+
+	return rawfile_lock_both((struct rawfile *)dev, dev->info.readonly, &why);
 }
 
 void rawfile_close(struct rawfile *f)

@@ -50,6 +50,8 @@ int rawfile_open_files(struct blkdrv_params *p);
 int rawfile_open(struct rawfile *f, const struct blkdrv_params *p, char **why);
 void rawfile_close(struct rawfile *f);
 int rawfile_refresh(struct blkdrv *dev);
+int rawfile_let_go(struct blkdrv *dev);
+int rawfile_hold(struct blkdrv *dev);
 
 /* rawfile_caps.c: size, blocks, alignment and discard of an open f into
  * f->drv.info. p->fds as rawfile_open_files() gave them. */
