@@ -378,7 +378,7 @@ static int boot(struct run *r, const struct image *kernel, const struct image *r
 	r->load_ns = cpu_ns() - before;
 	if (err)
 		log_err("%s: %s", r->pc ? r->o.pc.firmware : r->o.kernel, why);
-	return err || !r->pc ? err : vm_pc_start(r->pc);
+	return err || !r->pc ? err : vm_pc_start(r->pc, false);
 }
 
 /* The same with a saved machine instead. A PC's firmware is the saved one, too. */
@@ -387,7 +387,7 @@ static int wake(struct run *r)
 	int err = enter_sandbox(r);
 
 	if (!err && r->pc)
-		err = vm_pc_start(r->pc);
+		err = vm_pc_start(r->pc, true);
 	return err ? err : vm_restore(r->vm, &r->restore);
 }
 

@@ -168,12 +168,15 @@ int vm_pc_open(struct vm_pc **out, const struct vm_pc_options *o, struct vm *vm,
 	return err ? err : vm_pc_screen_open(pc);
 }
 
-int vm_pc_start(struct vm_pc *pc)
+int vm_pc_start(struct vm_pc *pc, bool wakes)
 {
 	int err = worker_run(pc->worker);
 
-	if (!err)
-		err = vm_pc_media_start(pc);
+	pc->board->devices.holder = pc;
+	pc->board->devices.let_go = vm_pc_media_let_go;
+	pc->board->devices.hold = vm_pc_media_hold;
+	if (!err && !wakes)
+		err = vm_pc_media_hold(pc);
 	if (!err)
 		err = vm_pc_nics_start(pc);
 	if (!err)

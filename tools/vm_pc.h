@@ -38,8 +38,9 @@ struct vm_pc;
  */
 int vm_pc_open(struct vm_pc **pc, const struct vm_pc_options *o, struct vm *vm,
 	       struct evloop *loop);
-/* Within it: threads, drives and cards. */
-int vm_pc_start(struct vm_pc *pc);
+/* Within it: threads, drives and cards. wakes: it was saved, and has its media when it
+ * is loaded (hv/kvm/devices.h), which another machine may hold until then. */
+int vm_pc_start(struct vm_pc *pc, bool wakes);
 /* The firmware's bytes, of a machine that was not saved. `why`: what is wrong. */
 int vm_pc_firmware(struct vm_pc *pc, const struct image *img, const char **why);
 /* When no vcpu runs any more. NULL is allowed. */
@@ -62,10 +63,10 @@ unsigned vm_pc_vnc_port(const struct vm_pc *pc);
 /*
  * A medium into drive 0 to VM_PC_DRIVES - 1: the two descriptors of a file that is open
  * for reading twice, which are taken in any case. -ENODEV: no such drive, or not for
- * media that are changed; -EEXIST: there is one.
+ * media that are changed; -EEXIST: there is one; -EBUSY: the guest has stopped.
  */
 int vm_pc_insert(struct vm_pc *pc, unsigned drive, const int fds[2]);
-/* -EBUSY: the guest holds it, and it is not forced. */
+/* -EBUSY: the guest holds it, and it is not forced; or has stopped. */
 int vm_pc_eject(struct vm_pc *pc, unsigned drive, bool force);
 
 #endif

@@ -40,6 +40,7 @@ struct vm_pc {
 	struct worker *worker;
 	struct vm_pc_drive drive[VM_PC_DRIVES];
 	struct vm_pc_nic nic[PCMACHINE_NICS];
+	bool has_media, gone; /* drives have theirs; and they were let go */
 	unsigned nr_nics;
 	struct vm_serial *serial;
 	struct vnc *vnc;
@@ -63,6 +64,9 @@ static inline void vm_pc_unlock(struct vm_pc *pc)
 int vm_pc_media_open(struct vm_pc *pc);
 int vm_pc_media_start(struct vm_pc *pc);
 void vm_pc_media_stop(struct vm_pc *pc);
+/* vm_devices.let_go and hold; hold also starts. */
+int vm_pc_media_let_go(void *pc);
+int vm_pc_media_hold(void *pc);
 void vm_pc_media_close(struct vm_pc *pc);
 
 /* vm_pc_nics.c: the same of --vif. */

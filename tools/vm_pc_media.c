@@ -11,6 +11,9 @@
 #include "tools/disk_spec.h"
 #include "tools/vm_pc_int.h"
 
+#define HOLD_MS	     10000 /* for a disk that another machine has had */
+#define HOLD_STEP_MS 20
+
 _Static_assert(DISK_DRIVE_FLOPPY == VM_PC_FLOPPY && DISK_DRIVE_NONE == VM_PC_DRIVES,
 	       "drives are numbered alike");
 
@@ -173,6 +176,52 @@ int vm_pc_media_start(struct vm_pc *pc)
 	return err;
 }
 
+int vm_pc_media_let_go(void *arg)
+{
+	struct vm_pc *pc = arg;
+	int err = 0;
+
+	pc->gone = true;
+	for (unsigned i = 0; i < VM_PC_DRIVES && !err; i++) {
+		struct blkdrv *dev = pc->drive[i].dev;
+
+		err = dev && dev->ops->let_go ? dev->ops->let_go(dev) : 0;
+	}
+	return err;
+}
+
+/* Again. Who had it meanwhile may take a moment to end. */
+static int medium_hold(struct vm_pc_drive *d)
+{
+	int err = 0;
+
+	for (int ms = 0; ms < HOLD_MS; ms += HOLD_STEP_MS) {
+		err = d->dev && d->dev->ops->hold ? d->dev->ops->hold(d->dev) : 0;
+		if (err != -EBUSY)
+			break;
+		usleep(HOLD_STEP_MS * 1000);
+	}
+	if (err)
+		log_err("%s: %s", d->params.target,
+			err == -EBUSY ? "another machine has it" : strerror(-err));
+	return err;
+}
+
+int vm_pc_media_hold(void *arg)
+{
+	struct vm_pc *pc = arg;
+	int err = 0;
+
+	if (!pc->has_media) {
+		pc->has_media = true;
+		return vm_pc_media_start(pc);
+	}
+	for (unsigned i = 0; pc->gone && i < VM_PC_DRIVES && !err; i++)
+		err = medium_hold(&pc->drive[i]);
+	pc->gone = pc->gone && err;
+	return err;
+}
+
 void vm_pc_media_stop(struct vm_pc *pc)
 {
 	for (unsigned i = 0; i < VM_PC_DRIVES; i++) {
@@ -217,13 +266,19 @@ static void medium_end(struct vm_pc_drive *d)
 	medium_close(d);
 }
 
+/* Then its media are as its state has them. */
+static bool is_saved(const struct vm_pc *pc)
+{
+	return vm_stop_reason(pc->board->vm) >= 0;
+}
+
 int vm_pc_insert(struct vm_pc *pc, unsigned drive, const int fds[2])
 {
 	struct vm_pc_drive *d = &pc->drive[drive];
 	int err = -ENODEV;
 
 	if (drive < VM_PC_DRIVES && d->there && (d->cdrom || drive >= VM_PC_FLOPPY))
-		err = d->disk ? -EEXIST : 0;
+		err = d->disk ? -EEXIST : is_saved(pc) ? -EBUSY : 0;
 	if (err) {
 		close(fds[0]);
 		close(fds[1]);
@@ -251,6 +306,8 @@ int vm_pc_eject(struct vm_pc *pc, unsigned drive, bool force)
 
 	if (drive >= VM_PC_DRIVES || !d->there || (!d->cdrom && drive < VM_PC_FLOPPY))
 		return -ENODEV;
+	if (is_saved(pc))
+		return -EBUSY;
 	vm_pc_lock(pc);
 	err = drive >= VM_PC_FLOPPY
 		      ? floppy_eject(pc->machine.floppy, drive - VM_PC_FLOPPY)

@@ -42,6 +42,15 @@ struct vm_devices {
 	 * *why; half of them may be restored.
 	 */
 	int (*load)(void *arg, const uint8_t *buf, size_t len, const char **why);
+	/*
+	 * Optional, both or none; of the holder's: what of the host's one machine alone
+	 * may have, its disks, is let go after save() for another machine in which this
+	 * one goes on, and held before load(), and before a guest goes on all the same.
+	 * Twice is as once. -errno: then nobody goes on with it here.
+	 */
+	void *holder;
+	int (*let_go)(void *holder);
+	int (*hold)(void *holder);
 	struct vm_devices_memory memory[VM_DEVICES_MEMORY];
 	unsigned nmemory;
 };

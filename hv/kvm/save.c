@@ -123,6 +123,9 @@ static int standing_write(struct vm *vm, struct save_job *job, struct save_ram *
 	uint64_t sent;
 	int err = state_get(vm, job, &s);
 
+	/* who reads it goes on with it, before we could have ended */
+	if (!err && job->live && vm->devices && vm->devices->let_go)
+		err = vm->devices->let_go(vm->devices->holder);
 	if (!err)
 		err = round_do(job, ram, true, &sent);
 	if (!err)
@@ -199,12 +202,16 @@ struct load {
 static int devices_take(struct load *l, const uint8_t *data, size_t len)
 {
 	const struct vm_devices *d = l->vm->devices;
+	int err = 0;
 
 	l->why = "it has devices that this machine has not";
 	if (!d || l->devices || l->machine)
 		return -EBADMSG;
 	l->devices = true;
-	return d->load(d->arg, data, len, &l->why);
+	l->why = "its disks cannot be had";
+	if (d->hold)
+		err = d->hold(d->holder);
+	return err ? err : d->load(d->arg, data, len, &l->why);
 }
 
 static int machine_take(struct load *l, const uint8_t *data, size_t len)

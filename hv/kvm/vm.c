@@ -269,6 +269,8 @@ int vm_resume(struct vm *vm, bool cancelled)
 	if (vm_stop_reason(vm) != SHUTDOWN_suspend)
 		return -EINVAL;
 	err = vm->pc ? 0 : suspend_returns(vm, cancelled);
+	if (!err && vm->devices && vm->devices->hold)
+		err = vm->devices->hold(vm->devices->holder);
 	if (err)
 		return err;
 	/* cannot fail in a way that matters: it may have been read already */
