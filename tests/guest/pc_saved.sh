@@ -16,6 +16,7 @@ name = "g"
 type = "hvm"
 firmware_override = "$FIRMWARE"
 memory = 16
+uuid = "01234567-89ab-cdef-0123-456789abcdef"
 xen_platform_pci = 0
 vnc = 0
 disk = [ "vdev=hda,backendtype=fault,options=inner=uring;delay-us=20000;delay-every=2,target=$work/disk" ]
@@ -109,6 +110,9 @@ goes_on() {
 	counts "no receiver"
 	bad 'receiver|nobody takes' tandem migrate g 'exec:head -c 3000 >/dev/null'
 	counts "a receiver that ends"
+	bad 'receiver|nobody takes' tandem migrate g 'exec:timeout 2 cat >/dev/null'
+	counts "a receiver that does not go on"
+	bad 'in use' tandem create "$work/g.cfg" 'name="other"' 'uuid="01234567-89ab-cdef-0123-456789abcdee"'
 }
 
 # done_quietly COMMAND...
