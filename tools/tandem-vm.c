@@ -19,6 +19,7 @@
 #include "hv/base/sandbox.h"
 #include "hv/kvm/pagedev.h"
 #include "hv/kvm/pvh.h"
+#include "hv/kvm/xen_line.h"
 #include "hv/kvm/xen_timer.h"
 #include "tools/vm_control.h"
 #include "tools/vm_domain.h"
@@ -169,6 +170,8 @@ static int xen_open(struct run *r)
 
 	if (!err)
 		err = xen_timers_open(r->vm, r->loop);
+	if (!err && r->pc)
+		err = xen_line_open(r->vm, r->loop);
 	if (!err && r->domain.hv >= 0) {
 		r->xs = hvclient_xenstore(r->domain.hv);
 		err = r->xs < 0 ? r->xs : store_open(&r->store, r->vm, r->loop, r->xs);
@@ -442,6 +445,7 @@ int main(int argc, char **argv)
 	vm_pc_close(r.pc);
 	if (r.vm) {
 		xen_timers_close(r.vm);
+		xen_line_close(r.vm);
 		vm_destroy(r.vm);
 	}
 	evloop_free(r.loop);

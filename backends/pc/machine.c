@@ -21,6 +21,7 @@
 #include "backends/pc/vga.h"
 #include "backends/pc/xen_platform.h"
 #include "hv/base/log.h"
+#include "hv/kvm/xen_line.h"
 
 #define VGA_SLOT     2u
 #define XEN_SLOT     3u
@@ -100,7 +101,15 @@ static void platform_line(void *arg, const char *text)
 		    text);
 }
 
-static const struct xen_platform_ops platform_ops = { unplug, platform_line };
+static void platform_routed(void *arg, unsigned line)
+{
+	const struct pcmachine *m = arg;
+
+	xen_line_route(m->board->vm, line);
+}
+
+static const struct xen_platform_ops platform_ops = { unplug, platform_line,
+						      platform_routed };
 
 /* What every PC has. */
 static int chipset_add(struct pcmachine *m)

@@ -36,10 +36,14 @@ static void line_update(struct pcibus *p, unsigned line)
 	pcbus_irq(p->b, line, level);
 }
 
+static unsigned pirq_of(const struct pcidev *d)
+{
+	return (d->devfn / 8 + d->config[PCI_PIN] - 2u) % PCI_NR_PIRQS;
+}
+
 void pci_irq(struct pcidev *d, bool level)
 {
-	const unsigned pin = d->config[PCI_PIN];
-	const unsigned pirq = (d->devfn / 8 + pin - 2) % PCI_NR_PIRQS;
+	const unsigned pin = d->config[PCI_PIN], pirq = pirq_of(d);
 
 	level = level && !(pci_word(d, PCI_COMMAND) & PCI_CMD_INTX);
 	if (!pin || d->intx == level)
@@ -57,6 +61,9 @@ void pcibus_route(struct pcibus *p, unsigned pirq, unsigned line)
 	if (before != p->line[pirq]) {
 		line_update(p, before);
 		line_update(p, p->line[pirq]);
+		for (unsigned i = 0; i < PCI_NR_DEVFNS; i++)
+			if (p->fn[i] && p->fn[i]->routed && pirq_of(p->fn[i]) == pirq)
+				p->fn[i]->routed(p->fn[i], p->line[pirq]);
 	}
 }
 

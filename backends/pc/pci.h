@@ -57,6 +57,8 @@ struct pcidev {
 	struct pcibar bar[PCI_NR_BARS];
 	/* Optional: after the guest wrote [at, at + size) of its configuration. */
 	void (*written)(struct pcidev *d, unsigned at, unsigned size);
+	/* Optional: its pin goes to that line now; 0: nowhere. */
+	void (*routed)(struct pcidev *d, unsigned line);
 };
 
 struct pci_id {

@@ -66,9 +66,11 @@ static void port_write(void *arg, uint64_t at, unsigned size, uint64_t value)
 		x->ops->line(x->arg, x->text.text);
 }
 
-void xen_platform_irq(struct xen_platform *x, bool level)
+static void routed(struct pcidev *d, unsigned line)
 {
-	pci_irq(&x->pci, level);
+	struct xen_platform *x = of(&d->dev);
+
+	x->ops->routed(x->arg, line);
 }
 
 /* What was unplugged is back: the board's devices are reset, too. */
@@ -141,6 +143,7 @@ struct xen_platform *xen_platform_new(struct pcbus *b, struct pcibus *p, unsigne
 	if (!x)
 		return NULL;
 	x->pci.dev.ops = &dev_ops;
+	x->pci.routed = routed;
 	x->ops = ops;
 	x->arg = arg;
 	if (pcbus_pio_map(b, PORT, NR_PORTS, &io, x))

@@ -8,7 +8,8 @@
  *   0x10         2 bytes: reads 0x49d2; written: what to take away; 4 bytes: the build
  *   0x12         1 byte: reads the protocol's version, 1; written: text for the log;
  *                2 bytes, written: which product's drivers these are
- *   INTA#        event channels, where the guest asked for it (HVM_PARAM_CALLBACK_IRQ)
+ *   INTA#        event channels, where the guest asked for it (HVM_PARAM_CALLBACK_IRQ):
+ *                hv/kvm/xen_line.h asserts the line where this pin goes
  */
 #ifndef TANDEM_BACKENDS_PC_XEN_PLATFORM_H
 #define TANDEM_BACKENDS_PC_XEN_PLATFORM_H
@@ -27,6 +28,8 @@ struct xen_platform_ops {
 	void (*unplug)(void *arg, unsigned what);
 	/* A line for the log, printable. */
 	void (*line)(void *arg, const char *text);
+	/* Its INTA# goes to that interrupt line now; 0: nowhere. */
+	void (*routed)(void *arg, unsigned line);
 };
 
 struct xen_platform;
@@ -34,8 +37,5 @@ struct xen_platform;
 /* NULL: out of memory, slot or ports are taken. Freed by pcbus_fini(). */
 struct xen_platform *xen_platform_new(struct pcbus *b, struct pcibus *p, unsigned slot,
 				      const struct xen_platform_ops *ops, void *arg);
-
-/* Its interrupt. */
-void xen_platform_irq(struct xen_platform *x, bool level);
 
 #endif

@@ -253,7 +253,7 @@ static int chunk_add(struct gmem *m, uint64_t gpa)
 	return region_add(m, start, end - start, -1, 0, GMEM_RW);
 }
 
-/* The region of gfn, made if there is none. Special pages are nobody's. */
+/* The region of gfn, made if there is none. Special pages and ROM are nobody's. */
 static int page_region(struct gmem *m, uint64_t gfn, struct gmem_region **region)
 {
 	const uint64_t gpa = gfn << XEN_PAGE_SHIFT;
@@ -269,7 +269,7 @@ static int page_region(struct gmem *m, uint64_t gfn, struct gmem_region **region
 			return err;
 		r = &m->region[m->n - 1];
 	}
-	if (!r->denied)
+	if (!r->denied || r->rom)
 		return -EINVAL;
 	*region = &m->region[r - m->region];
 	return 0;

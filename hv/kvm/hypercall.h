@@ -15,6 +15,13 @@ typedef int64_t hypercall_fn(struct vcpu *v, const uint64_t arg[6]);
 int64_t hypercall(struct vcpu *v, uint64_t nr, const uint64_t arg[6], unsigned cpl,
 		  bool longmode);
 
+/*
+ * The page that a guest asks for by an MSR, where it calls by a port: writes to MSRs that
+ * KVM does not know become exits; one is carried out, or is a general protection fault.
+ */
+int hypercall_page_enable(struct vm *vm);
+bool hypercall_page_write(struct vcpu *v, uint32_t msr, uint64_t value);
+
 /* len bytes at the guest's virtual address. -EFAULT, and then some may be copied. */
 int guest_copy_in(struct vcpu *v, void *dst, uint64_t va, size_t len);
 int guest_copy_out(struct vcpu *v, uint64_t va, const void *src, size_t len);

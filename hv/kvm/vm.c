@@ -12,6 +12,7 @@
 
 #include "hv/kvm/acpi.h"
 #include "hv/kvm/cpuid.h"
+#include "hv/kvm/hypercall.h"
 #include "hv/kvm/xen_hw_irq.h"
 
 /* Pages that Intel's real mode needs, below the BIOS area, in no memory slot. */
@@ -78,7 +79,7 @@ static int xen_enable(struct vm *vm, const char **why)
 	*why = "this kernel's KVM has no support for Xen guests (CONFIG_KVM_XEN, Linux "
 	       "5.18 or newer)";
 	if ((vm->xen_caps & XEN_NEEDED) != XEN_NEEDED)
-		return vm->call_port ? 0 : -ENOSYS;
+		return vm->call_port ? hypercall_page_enable(vm) : -ENOSYS;
 	*why = "turning KVM's support for Xen guests on";
 	if (ioctl(vm->fd, KVM_XEN_HVM_CONFIG, &config) < 0 ||
 	    ioctl(vm->fd, KVM_XEN_HVM_SET_ATTR, &longmode) < 0)

@@ -366,13 +366,15 @@ _Static_assert(sizeof(struct gnttab_query_size) == 16, "grant_table.h");
 #define HVMOP_pagetable_dying	       9
 #define HVMOP_set_evtchn_upcall_vector 23
 
-#define HVM_PARAM_CALLBACK_IRQ	       0
-#define HVM_PARAM_STORE_PFN	       1
-#define HVM_PARAM_STORE_EVTCHN	       2
-#define HVM_PARAM_CONSOLE_PFN	       17
-#define HVM_PARAM_CONSOLE_EVTCHN       18
-#define HVM_NR_PARAMS		       39
-#define HVM_PARAM_CALLBACK_TYPE_VECTOR 2
+#define HVM_PARAM_CALLBACK_IRQ		 0
+#define HVM_PARAM_STORE_PFN		 1
+#define HVM_PARAM_STORE_EVTCHN		 2
+#define HVM_PARAM_CONSOLE_PFN		 17
+#define HVM_PARAM_CONSOLE_EVTCHN	 18
+#define HVM_NR_PARAMS			 39
+#define HVM_PARAM_CALLBACK_TYPE_GSI	 0
+#define HVM_PARAM_CALLBACK_TYPE_PCI_INTX 1
+#define HVM_PARAM_CALLBACK_TYPE_VECTOR	 2
 
 struct xen_hvm_param {
 	domid_t domid;

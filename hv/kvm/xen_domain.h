@@ -48,6 +48,7 @@ struct xen_routes {
 };
 
 struct xen_timers;
+struct xen_line;
 /* Pages that the guest has given away and a backend still uses. */
 struct xen_balloon {
 	uint32_t kept[XEN_MAX_KEPT];
@@ -83,6 +84,7 @@ struct xen_domain {
 	uint64_t max_pages; /* that it may take back up to */
 	struct xen_balloon balloon;
 	bool runstate_update;
+	struct xen_line *line;	   /* NULL: none: xen_line.c */
 	struct xen_timers *timers; /* NULL: none: xen_timer.c */
 	bool woken; /* it was saved, or suspended, and is to set all of this up again */
 	struct xen_routes routes;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "hv/kvm/xen_line.h"
 #include "hv/kvm/xen_remote.h"
 
 struct shared_info *xen_shared_info(struct vm *vm)
@@ -42,6 +43,7 @@ void xen_evtchn_raise(struct vm *vm, evtchn_port_t port)
 	if (port < XEN_NR_PORTS && vm->xen.port[port].state != EVTCHNSTAT_closed)
 		/* cannot fail for a port that is open: at worst it is pending */
 		(void)vm->hw->raise(vm, port, vm->xen.port[port].vcpu);
+	xen_line_update(vm);
 }
 
 /* ------------------------------------------------------------ bits in shared pages */

@@ -4,6 +4,7 @@
 
 #include "hv/kvm/hypercall.h"
 #include "hv/kvm/xen_evtchn.h"
+#include "hv/kvm/xen_line.h"
 
 #define CALLBACK_TYPE_SHIFT 56
 
@@ -25,12 +26,10 @@ static int64_t set_param(struct vcpu *v, uint64_t va)
 		vector = (uint8_t)p.value;
 		if (vector < 16)
 			return -EINVAL;
-	} else if (p.value && !v->xen.upcall_vector) {
-		/* there are neither GSIs nor PCI lines to raise; who has vectors of
-		   its vcpus names one all the same, to say that it knows Xen */
-		return -EOPNOTSUPP;
 	}
 	err = xen_layout_latch(v);
+	if (!err)
+		err = xen_line_set(v->vm, p.value);
 	if (!err)
 		err = v->vm->hw->callback_vector(v->vm, vector);
 	if (!err)
@@ -69,6 +68,10 @@ static int64_t upcall_vector(struct vcpu *v, uint64_t va)
 	if (err)
 		return err;
 	to->xen.upcall_vector = u.vector;
+	/* instead of a line that it asked for before */
+	err = xen_line_set(v->vm, v->vm->xen.param[HVM_PARAM_CALLBACK_IRQ]);
+	if (err)
+		return err;
 	/* events that came before are not told again */
 	return v->vm->hw->upcall(to);
 }

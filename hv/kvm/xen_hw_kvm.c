@@ -6,6 +6,7 @@
 
 #include "hv/kvm/vm.h"
 #include "hv/kvm/xen_hw_irq.h"
+#include "hv/kvm/xen_line.h"
 
 /* Newer than Debian 12's headers (Linux 6.3). */
 #ifndef KVM_XEN_ATTR_TYPE_RUNSTATE_UPDATE_FLAG
@@ -103,6 +104,9 @@ static int port_bind(struct vm *vm, evtchn_port_t port, const struct xen_port *p
 {
 	struct kvm_xen_hvm_attr a = { .type = KVM_XEN_ATTR_TYPE_EVTCHN };
 
+	/* what the guest sends itself, this process is to see */
+	if (p->notify_fd < 0 && xen_line_is_on(vm))
+		return 0;
 	a.u.evtchn.send_port = port;
 	a.u.evtchn.flags = update ? KVM_XEN_EVTCHN_UPDATE : 0;
 	a.u.evtchn.type = p->state;
@@ -132,6 +136,20 @@ static void port_unbind(struct vm *vm, evtchn_port_t port)
 	a.u.evtchn.flags = KVM_XEN_EVTCHN_DEASSIGN;
 	/* cannot fail in a way that matters: -ENOENT, it was not bound */
 	(void)vm_attr(vm, &a);
+}
+
+static int port_listen(struct vm *vm, evtchn_port_t port, int fd)
+{
+	return xen_line_is_on(vm) ? xen_line_listen(vm, port, fd)
+				  : xen_hw_irq_add(vm, port, fd);
+}
+
+static void port_deaf(struct vm *vm, evtchn_port_t port, int fd)
+{
+	if (xen_line_is_on(vm))
+		xen_line_deaf(vm, fd);
+	else
+		xen_hw_irq_del(vm, port, fd);
 }
 
 static int raise_port(struct vm *vm, evtchn_port_t port, unsigned vcpu)
@@ -178,8 +196,8 @@ const struct xen_hw_ops xen_hw_kvm = {
 	.vcpu_nmi = vcpu_nmi,
 	.port_bind = port_bind,
 	.port_unbind = port_unbind,
-	.port_listen = xen_hw_irq_add,
-	.port_deaf = xen_hw_irq_del,
+	.port_listen = port_listen,
+	.port_deaf = port_deaf,
 	.port_moved = xen_hw_irq_moved,
 	.raise = raise_port,
 	.timer_port = timer_port,

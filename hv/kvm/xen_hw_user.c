@@ -9,6 +9,7 @@
 #include "hv/kvm/vm.h"
 #include "hv/kvm/xen_evtchn.h"
 #include "hv/kvm/xen_hw_irq.h"
+#include "hv/kvm/xen_line.h"
 
 static int accept_vm(struct vm *vm, uint64_t gfn)
 {
@@ -84,17 +85,13 @@ static void port_unbind(struct vm *vm, evtchn_port_t port)
 
 static int port_listen(struct vm *vm, evtchn_port_t port, int fd)
 {
-	(void)vm;
-	(void)port;
-	(void)fd;
-	return -EOPNOTSUPP;
+	return xen_line_listen(vm, port, fd);
 }
 
 static void port_deaf(struct vm *vm, evtchn_port_t port, int fd)
 {
-	(void)vm;
 	(void)port;
-	(void)fd;
+	xen_line_deaf(vm, fd);
 }
 
 static int port_moved(struct vm *vm)

@@ -5,6 +5,7 @@
 
 #include "hv/kvm/xen_compat.h"
 #include "hv/kvm/xen_evtchn.h"
+#include "hv/kvm/xen_line.h"
 #include "hv/kvm/xen_timer.h"
 
 /* The info moves, once; every event that is pending is looked for again. */
@@ -38,6 +39,7 @@ static int64_t register_info(struct vcpu *v, struct vcpu *to, uint64_t va)
 	to->xen.info_registered = true;
 	xen_selector_fill(v->vm, new);
 	atomic_store(&new->evtchn_upcall_pending, 1);
+	xen_line_update(v->vm);
 	return v->vm->hw->upcall(to);
 }
 

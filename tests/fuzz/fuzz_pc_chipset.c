@@ -38,6 +38,12 @@ static void heard_unplug(void *arg, unsigned what)
 	gone |= what;
 }
 
+static void heard_routed(void *arg, unsigned line)
+{
+	(void)arg;
+	must(line < 16);
+}
+
 static void own(struct pcguest *g, unsigned op)
 {
 	static const uint8_t slots[] = { 0, 1, 2, 3 };
@@ -57,7 +63,7 @@ static void own(struct pcguest *g, unsigned op)
 		if (op & 4)
 			piix4pm_button((struct piix4pm *)device[2]);
 		else
-			xen_platform_irq((struct xen_platform *)device[4], op & 8);
+			pci_irq((struct pcidev *)device[4], op & 8);
 	}
 	/* wherever power management is by now */
 	fakepc_out(g->f, (uint16_t)(0x600 + op % 16), size, input_u8(&g->in));
@@ -68,7 +74,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const uint16_t ports[] = { 0x10,	 0x12,	0xb2,	0xb3,  0x402, 0x600,
 					  0x602, 0x604, 0x608,	0xcf8, 0xcfc, 0xcfe,
 					  0xcf9, 0x605, 0xafe0, 0xafe2 };
-	static const struct xen_platform_ops ops = { heard_unplug, heard_line };
+	static const struct xen_platform_ops ops = { heard_unplug, heard_line,
+						     heard_routed };
 	struct fakepc *f = fakepc_open(true);
 	struct pcguest g = { .f = f, .ports = ports, .nports = 16, .own = own };
 

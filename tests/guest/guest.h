@@ -20,8 +20,11 @@ int64_t hypercall(uint64_t nr, uint64_t a0, uint64_t a1, uint64_t a2);
 /* A call of which the second argument is a pointer. */
 static inline int64_t hypercall_op(uint64_t nr, uint64_t cmd, const void *arg)
 {
-	return hypercall(nr, cmd, (uint64_t)arg, 1);
+	return hypercall(nr, cmd, (unsigned long)arg, 1);
 }
+
+void *memset(void *p, int c, size_t n);
+void *memcpy(void *to, const void *from, size_t n);
 
 /* To the debug port. */
 void put_text(const char *s);
@@ -56,7 +59,7 @@ void shared_info_again(void);
 extern uint8_t scratch[SCRATCH_PAGES][XEN_PAGE_SIZE];
 static inline uint64_t gfn_of(const void *p)
 {
-	return (uint64_t)p >> XEN_PAGE_SHIFT;
+	return (unsigned long)p >> XEN_PAGE_SHIFT;
 }
 
 #endif

@@ -272,6 +272,17 @@ static void test_pc(void **state)
 	assert_null(gmem_ptr(&m, GMEM_HIGH - PAGE, 1));
 	assert_int_equal(gmem_write(&m, GMEM_HIGH - PAGE, "x", 1), -EFAULT);
 	assert_true(m.region[m.n - 1].rom);
+	/* nothing is placed over it, the screen or the APICs; elsewhere in the hole 16
+	 * MiB around it are no MMIO any more */
+	assert_int_equal(gmem_place(&m, GMEM_HIGH / PAGE - 1, fd, 1, GMEM_RW), -EINVAL);
+	assert_int_equal(gmem_place(&m, GMEM_VGA / PAGE, fd, 1, GMEM_RW), -EINVAL);
+	assert_int_equal(gmem_place(&m, GMEM_PC_DEVICES / PAGE, fd, 1, GMEM_RW), -EINVAL);
+	assert_int_equal(gmem_place(&m, 0xfd123, fd, 1, GMEM_RW), 0);
+	assert_int_equal(m.region[m.n - 1].gpa, 0xfd000000);
+	assert_int_equal(m.region[m.n - 1].size, GMEM_PC_CHUNK);
+	assert_memory_equal(gmem_ptr(&m, 0xfd123000, PAGE), "rom", 3);
+	assert_int_equal(gmem_place(&m, GMEM_PC_DEVICES / PAGE - 1, fd, 1, GMEM_RW), 0);
+	assert_int_equal(m.region[m.n - 1].gpa + m.region[m.n - 1].size, GMEM_PC_DEVICES);
 	gmem_fini(&m);
 	close(fd);
 }

@@ -24,7 +24,7 @@ static struct debugport *debug;
 static struct xen_platform *xen;
 
 static uint8_t pam[I440FX_SEGMENTS]; /* 1: RAM is read, 2: RAM is written */
-static unsigned pams, unplugs, unplugged, lines;
+static unsigned pams, unplugs, unplugged, lines, routed;
 static char line[256];
 
 static void heard_pam(void *arg, unsigned segment, bool read_ram, bool write_ram)
@@ -50,9 +50,16 @@ static void heard_unplug(void *arg, unsigned what)
 	unplugged |= what;
 }
 
+static void heard_routed(void *arg, unsigned to)
+{
+	(void)arg;
+	routed = to;
+}
+
 static int setup(void **state)
 {
-	static const struct xen_platform_ops ops = { heard_unplug, heard_line };
+	static const struct xen_platform_ops ops = { heard_unplug, heard_line,
+						     heard_routed };
 
 	(void)state;
 	memset(pam, 0, sizeof(pam));
@@ -125,11 +132,12 @@ static void test_routing(void **state)
 	assert_int_equal(fakepc_pci_in(f, 1, 0, PCI_VENDOR, 4), 0x70008086);
 	assert_int_equal(fakepc_pci_in(f, 1, 0, PCI_HEADER, 1), 0x80);
 	assert_int_equal(fakepc_pci_in(f, 1, 0, 0x60, 4), 0x80808080);
-	xen_platform_irq(xen, true);
+	pci_irq((struct pcidev *)xen, true);
 	for (unsigned i = 0; i < 16; i++)
 		assert_false(f->line[i]);
 	fakepc_pci_out(f, 1, 0, 0x60, 4, 0x0b0a0b05);
 	assert_true(f->line[11]);
+	assert_int_equal(routed, 11);
 	fakepc_cycle(f, (struct pcdev *)isa);
 	assert_true(f->line[11]);
 	fakepc_cycle(f, (struct pcdev *)xen);
@@ -137,8 +145,10 @@ static void test_routing(void **state)
 	fakepc_pci_out(f, 1, 0, reg, 1, 0x05);
 	assert_false(f->line[11]);
 	assert_true(f->line[5]);
+	assert_int_equal(routed, 5);
 	fakepc_pci_out(f, 1, 0, reg, 1, 0x8b);
 	assert_false(f->line[5]);
+	assert_int_equal(routed, 0);
 	/* lines that it may not have */
 	for (unsigned i = 0; i < 16; i++) {
 		const bool may = i >= 3 && i != 8 && i != 13;

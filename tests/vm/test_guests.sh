@@ -27,6 +27,11 @@ for e in 'r 17' 's 18' 'c 19' 't 19' 'a 0' 'b 0'; do
 	guest end $e
 done
 
+# those of a PC, by the hypercall page, an interrupt line and KVM's vector
+for bits in 64 32; do
+	ok "$(dirname "$0")/../guest/pc.sh" "$TANDEM_VM" "$VM_BUILD/tests/guest/guest_pc$bits"
+done
+
 # huge pages: a kernel gives them if its administrator says so, as we may where it is ours
 policy=/sys/kernel/mm/transparent_hugepage/shmem_enabled
 [ "$VM_NESTED" = 0 ] || echo advise >$policy
