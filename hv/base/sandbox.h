@@ -33,7 +33,8 @@ struct sandbox_spec {
 	/* ioctl commands to allow besides those that every backend may use. */
 	const unsigned long *ioctls;
 	unsigned nioctls;
-	/* Connections may be taken from sockets that listen already. */
+	/* Connections may be taken from sockets that listen already, and served as
+	 * libvncserver does. */
 	bool accept;
 	/* Namespaces of its own and an empty root. For who reaches nothing by name. */
 	bool isolate;

@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/if_tun.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
@@ -49,6 +51,7 @@ static const int allowed[] = {
 	/* waiting */
 	SCMP_SYS(poll),
 	SCMP_SYS(ppoll),
+	SCMP_SYS(pselect6),
 	SCMP_SYS(epoll_create1),
 	SCMP_SYS(epoll_ctl),
 	SCMP_SYS(epoll_wait),
@@ -258,6 +261,11 @@ static int allow_wanted(scmp_filter_ctx ctx, const struct sandbox_spec *spec)
 		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(io_uring_setup), 0);
 	if (!err && spec->accept)
 		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(accept4), 0);
+	if (!err && spec->accept)
+		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(getpeername), 0);
+	if (!err && spec->accept)
+		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(setsockopt), 2,
+				       arg_is(1, IPPROTO_TCP), arg_is(2, TCP_NODELAY));
 	for (unsigned i = 0; i < spec->nioctls && !err; i++)
 		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
 				       arg_is(1, spec->ioctls[i]));
