@@ -34,6 +34,8 @@ int cli_attach_vif(struct cli *c, const struct cli_domain *dom, struct vif_spec 
 	struct dev_xs d;
 	int err;
 
+	if (spec->type == VIF_TYPE_IOEMU)
+		return cli_fail(c, "not supported: type=ioemu, but for a PC's; vif is");
 	if (spec->backend && cli_find_domain(c, spec->backend, &backend))
 		return CLI_EXIT_FAILURE;
 	err = vif_xs_create(&d, c->plat, dom->id, backend.id, spec, &owner);

@@ -90,6 +90,9 @@ static int drive_add(struct cli *c, struct pc_keys *k, const struct disk_spec *s
 			"%s: backend= is not used: the PC's drive opens its image itself "
 			"(xen_platform_pci=1 shows it to paravirtual drivers too)",
 			s->vdev);
+	if (s->iops || s->bps)
+		return cli_fail(c, "%s: not supported: iops and bps of a PC's drive",
+				s->vdev);
 	k->disk[k->ndisks] = strdup(text);
 	if (!k->disk[k->ndisks])
 		return cli_fail(c, "out of memory");
@@ -142,6 +145,9 @@ static int card_add(struct cli *c, struct pc_keys *k, const struct vif_spec *v,
 		cli_warn(c,
 			 "vif: backend= is not used: the PC's card opens its port itself "
 			 "(xen_platform_pci=1 shows it to paravirtual drivers too)");
+	if (v->rate.usec || v->antispoof == VIF_YES || v->isolated == VIF_YES || v->vlan)
+		return cli_fail(c, "vif: not supported: rate, antispoof, isolated and "
+				   "vlan of a PC's card");
 	if (has_mac)
 		n = asprintf(&k->vif[k->nvifs], "%s", text);
 	else
@@ -162,6 +168,8 @@ static int take_vif(struct cli *c, struct pc_keys *k, struct vif_spec *v,
 	*paravirtual = k->xen_platform && v->backend;
 	if (status)
 		return status;
+	if (v->type == VIF_TYPE_IOEMU)
+		v->type = VIF_TYPE_UNSET; /* which says, as in xl: both */
 	if (v->type == VIF_TYPE_VIF)
 		return *paravirtual
 			       ? 0

@@ -213,8 +213,6 @@ int vif_spec_check(struct vif_spec *v, char **why)
 	struct vif_scan s = { .scan = { .why = why }, .v = v };
 
 	*why = NULL;
-	if (v->type == VIF_TYPE_IOEMU)
-		return spec_why(&s.scan, -ENOTSUP, "not supported: type=ioemu; vif is");
 	if (check_name(&s, "bridge", v->bridge) ||
 	    check_name(&s, "gatewaydev", v->gatewaydev) ||
 	    check_name(&s, "vifname", v->vifname) || check_ip(&s) || check_script(&s))

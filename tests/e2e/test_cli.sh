@@ -195,7 +195,7 @@ bad_configs() {
 	bad 'is no name for a domain' tandem create "x$long"
 	bad 'argument:1: expected a number' tandem create g name=unquoted
 	bad 'name is missing' tandem create /dev/null
-	bad "type 'hvm' is not supported" tandem create g "type='hvm'"
+	bad "type 'pv' is not supported: \"pvh\", \"hvm\"" tandem create g "type='pv'"
 	bad "key 'firmware' is not supported" tandem create g "firmware='x'"
 	bad "are a VM's" tandem create g "kernel='x'"
 	bad 'kernel is missing' tandem create g "type='pvh'"

@@ -67,6 +67,6 @@ bad "maxvcpus 1 is less than vcpus, 2" tandem create v "${vm[@]:1}" vcpus=2 maxv
 bad "maxvcpus '33' is no number from 1 to 32" tandem create v "${vm[@]:1}" maxvcpus=33
 bad "maxmem '0' is no number" tandem create v "${vm[@]:1}" maxmem=0
 bad "hugepages '2' is neither 0 nor 1" tandem create v "${vm[@]:1}" hugepages=2
-bad 'type="pvh" would be right' tandem create v maxmem=128
-bad 'type="pvh" would be right' tandem create v maxvcpus=2
+bad 'type="pvh" or "hvm" would be right' tandem create v maxmem=128
+bad 'type="pvh" or "hvm" would be right' tandem create v maxvcpus=2
 finish

@@ -55,7 +55,6 @@ static void check_accepted(const struct vif_spec *v)
 	check_clean(v->backend);
 	must(v->bridge || v->port_driver);
 	must(!v->port_target || *v->port_target);
-	must(v->type != VIF_TYPE_IOEMU);
 	must(!v->mtu || (v->mtu >= VIF_MTU_MIN && v->mtu <= VIF_MTU_MAX));
 	must(v->queues <= VIF_QUEUES_MAX && v->vlan <= VIF_VLAN_MAX);
 	must(v->devid == VIF_DEVID_NONE || v->devid <= INT32_MAX);

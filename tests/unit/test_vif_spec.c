@@ -211,7 +211,6 @@ static const struct bad bad[] = {
 	{ "gatewaydev=a b", -EINVAL, { "gatewaydev", "a b" } },
 	{ "type=vhost", -EINVAL, { "type", "vhost" } },
 	{ "type=vif,type=ioemu", -EINVAL, { "type", "twice" } },
-	{ "type=ioemu", -ENOTSUP, { "not supported", "type=ioemu" } },
 	{ "ip=10.0.0", -EINVAL, { "ip", "10.0.0" } },
 	{ "ip=10.0.0.1/33", -EINVAL, { "ip", "/33" } },
 	{ "ip=10.0.0.1/", -EINVAL, { "ip", "10.0.0.1/" } },
