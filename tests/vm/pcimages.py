@@ -15,7 +15,7 @@ import images
 
 I386 = 'linux-image-686:i386'
 PC_MODULES = ['ata_piix', 'sd_mod', 'sr_mod', 'isofs', 'ext4', 'crc32c_generic', '8139too',
-              '8139cp', 'pcnet32', 'e1000', 'floppy', 'psmouse', 'evdev']
+              '8139cp', 'pcnet32', 'e1000', 'psmouse', 'evdev']
 # made for the emulated disk: Debian's programs, and what they load
 USERLAND = ['libc6', 'dash', 'coreutils', 'libacl1', 'libattr1', 'libgmp10', 'libselinux1',
             'libpcre2-8-0']
@@ -74,11 +74,11 @@ menuentry memtest { linux /memtest console=ttyS0,115200 }
 '''
 GRUB_DISK = SERIAL + f'''set timeout=5
 menuentry acpi {{
-  linux /boot/vmlinuz root=/dev/sda1 {WORDS}
+  linux /boot/vmlinuz root=LABEL=pc-root {WORDS}
   initrd /boot/initrd
 }}
 menuentry pic {{
-  linux /boot/vmlinuz root=/dev/sda1 {WORDS} {PIC}
+  linux /boot/vmlinuz root=LABEL=pc-root {WORDS} {PIC}
   initrd /boot/initrd
 }}
 '''
@@ -163,7 +163,8 @@ class PcImages(images.Images):
         return self._make(
             f'{name}.cpio', [tree, busybox, images.script('guest-init'), images.script('guest-run')],
             lambda _: self._initrd('guest-init', tree, {
-                'front': images.GUEST_MODULES['front'], 'pc': PC_MODULES}, busybox))
+                'front': images.GUEST_MODULES['front'], 'pc': PC_MODULES,
+                'floppy': ['floppy', 'vfat', 'nls_cp437', 'nls_ascii']}, busybox))
 
     def linux_cd(self, name, package, busybox):
         """NAME.iso: Debian's kernel and an initramfs; at its prompt, acpi or pic."""
@@ -197,7 +198,7 @@ class PcImages(images.Images):
             shutil.copy(initrd, f'{work}/root/boot/initrd')
             write(f'{work}/root/boot/grub/grub.cfg', GRUB_DISK.encode())
             subprocess.run(['/sbin/mkfs.ext4', '-q', '-F', '-b', '4096', '-d', f'{work}/root',
-                            '-U', UUID, '-E', f'root_owner=0:0,hash_seed={UUID}', path,
+                            '-L', 'pc-root', '-U', UUID, '-E', f'root_owner=0:0,hash_seed={UUID}', path,
                             f'{DISK_MIB - DISK_START // 2048}M'],
                            check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                            env={**os.environ, 'E2FSPROGS_FAKE_TIME': DATE})
