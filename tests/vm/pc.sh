@@ -51,29 +51,15 @@ pc_screen_wait() {
 			fail "$1: no '$2' on the screen: $(cat "$VM_LOGS/$1.late.screen")"
 			return 1
 		}
-		sleep 0.3
+		sleep 1
 	done
 }
 
 # pc_key NAME KEY...: one after the other
 pc_key() { ok tandem send-key "$@"; }
 
-# pc_type NAME TEXT: lower-case letters, digits and some signs, then enter
-pc_type() {
-	local name=$1 text=$2 keys=() i c
-	for ((i = 0; i < ${#text}; i++)); do
-		c=${text:i:1}
-		case $c in
-		' ') c=space ;;
-		-) c=minus ;;
-		=) c=equal ;;
-		/) c=slash ;;
-		.) c=dot ;;
-		esac
-		keys+=("$c")
-	done
-	pc_key "$name" "${keys[@]}" enter
-}
+# pc_type NAME TEXT: and enter
+pc_type() { ok tandem send-key "--text=$2" "$1" enter; }
 
 pc_console() { echo "$VM_LOGS/$1.console"; }
 
@@ -87,7 +73,7 @@ pc_console_wait() {
 			fail "$1: no '$2' on its serial line: $(tail -n 5 "$(pc_console "$1")")"
 			return 1
 		}
-		sleep 0.3
+		sleep 1
 	done
 }
 
@@ -119,7 +105,7 @@ pc_ended() {
 			fail "$1 has not ended"
 			return 1
 		}
-		sleep 0.3
+		sleep 1
 	done
 }
 

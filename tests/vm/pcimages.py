@@ -168,8 +168,9 @@ class PcImages(images.Images):
 
     def linux_cd(self, name, package, busybox):
         """NAME.iso: Debian's kernel and an initramfs; at its prompt, acpi or pic."""
-        kernel = read(self._file(package, 'boot/vmlinuz-*'))
-        initrd = read(self.pc_initrd(name, package, busybox))
+        bz = self._file(package, 'boot/vmlinuz-*')
+        self._make(f'{name}.vmlinuz', [bz], lambda path: shutil.copy(bz, path) and None)
+        kernel, initrd = read(bz), read(self.pc_initrd(name, package, busybox))
         return self._isolinux(f'{name}.iso', ISOLINUX, {'vmlinuz': kernel, 'initrd': initrd})
 
     def _userland(self, top, busybox):

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # An i386 Linux that knows nothing of Xen on the emulated PC, from CD: with a PIC and a PIT
 # alone, then with ACPI, IOAPIC and local APIC, the two classes of Windows XP's HALs. Disks,
-# the RTC's periodic interrupts, the way down. images: pc, timeout: 300 s
+# the RTC's periodic interrupts, the way down. images: pc, timeout: 500 s
 . "$(dirname "$0")/pc.sh"
 pc_start
 
@@ -12,9 +12,8 @@ sum=$(sha256sum <"$images/pc-686.cpio")
 	no_hypervisor() { ! grep -qw hypervisor /proc/cpuinfo; }
 	try 'no hypervisor' no_hypervisor
 	try CD cd_read
-	try disk disk_copy "$(ide 0 0)" 16
-	try '64 Hz' rtc_rate 64 10 3
-	try '1024 Hz' rtc_rate 1024 6 3
+	try disk disk_copy "$(ide 0 0)" 4
+	try '64 Hz' rtc_rate 64 10 8
 	cat /proc/interrupts
 EOF
 
@@ -22,12 +21,12 @@ EOF
 boot() {
 	local name=$1 label=$2
 	shift 2
-	truncate -s 48M "$work/$name.data"
+	truncate -s 24M "$work/$name.data"
 	pc_create "$name" 'boot = "d"' "disk = [ $(pc_cd "$images/pc-686.iso"),
 		$(pc_disk hda "$work/$name.data"), $(pc_disk hdb "$work/script") ]" "$@"
 	pc_screen_wait "$name" '^boot:' 60
 	pc_type "$name" "$label"
-	pc_ran "$name" 120
+	pc_ran "$name" 200
 }
 
 boot pic pic 'acpi = 0' 'apic = 0'

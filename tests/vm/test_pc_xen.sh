@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # A PC whose guest sees Xen: Debian's amd64 kernel boots from the emulated CD, has the
 # emulated disk and card unplugged, and goes on with tandem-blkback's and tandem-netback's.
-# timeout: 400 s
+# images: pc, timeout: 400 s
 . "$(dirname "$0")/guest.sh"
 
 cd=$VM_IMAGES/pc-amd64.iso bios=$VM_IMAGES/bios-256k.bin
