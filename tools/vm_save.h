@@ -5,8 +5,8 @@
  *
  *   -> "save\0CONFIG" or "live\0CONFIG"   what to write, and whether the guest runs
  * meanwhile
- *   <- "suspend"                           now the guest is to be told (control/shutdown);
- * not said of a PC's, which is not asked
+ *   <- "suspend"                           now the guest is to be told
+ * (control/shutdown); not said of a PC's, which is not asked
  *   <- "saved JSON"                        all is written, the guest stands
  *   -> "resume", "pause", "again", "stay"  what becomes of it: it goes on, as if nothing
  * had been, at once or when it is unpaused; or as in a new domain; it stands, until its

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # A paravirtual guest and one that knows nothing of Xen, side by side: both read the same
 # read-only image, exchange bytes over one bridge, and tell what a read costs, emulated and
-# paravirtual: exits, time, CPU. images: pc, timeout: 400 s
+# paravirtual: exits, time, CPU. images: pc, timeout: 700 s
 . "$(dirname "$0")/pc.sh"
 needs jq awk ip
 own_netns
@@ -51,7 +51,7 @@ EOF
 pc_create pc 'boot = "d"' "disk = [ $(pc_cd "$images/pc-686.iso"),
 	'format=raw,vdev=hda,access=ro,target=$work/image', $(pc_disk hdb "$work/script") ]" \
 	"vif = [ 'model=e1000,bridge=br0,mac=00:16:3e:00:00:01' ]"
-pc_screen_wait pc '^boot:' 60
+pc_screen_wait pc '^boot:' 120
 pc_type pc acpi
 
 {
@@ -105,9 +105,9 @@ pids() {
 # cost NAME SIZE READS: prints what one cost
 cost() {
 	local before after took
-	pc_console_wait "$1" "BENCH $2 begin" 120 || return
+	pc_console_wait "$1" "BENCH $2 begin" 300 || return
 	before=$(counters "$1")
-	pc_console_wait "$1" "BENCH $2 end" 120 || return
+	pc_console_wait "$1" "BENCH $2 end" 300 || return
 	after=$(counters "$1")
 	took=$(tr -d '\r' <"$(pc_console "$1")" | sed -n "s/^BENCH $2 took //p")
 	echo "$before $after $took $3" | awk -v what="$1, reads of $2" '{
@@ -121,11 +121,11 @@ cost pc 4k "$READS"
 cost pc 64k $((READS / 4))
 pc_console_wait pc 'NET 1 ready' 60
 ok tandem create "$work/pv.cfg"
-pc_console_wait pv IMAGE-SAME 120
+pc_console_wait pv IMAGE-SAME 300
 cost pv 4k "$READS"
 cost pv 64k $((READS / 4))
 is "costs measured" 4 "$(wc -l <"$VM_LOGS/costs")"
-pc_console_wait pv GUEST-RC= 120
+pc_console_wait pv GUEST-RC= 200
 is "pv: status of its script" 7 "$(guest_status "$(pc_console pv)")"
-pc_ran pc 60
+pc_ran pc 100
 finish
