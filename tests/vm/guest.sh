@@ -36,7 +36,7 @@ program() {
 }
 
 # guest_said TRANSCRIPT PATTERN: a line of the console matches
-guest_said() { tr -d '\r' <"$1" | grep -aqE "$2"; }
+guest_said() { grep -aqE "$2" < <(tr -d '\r' <"$1"); }
 
 # guest_up WHAT TRANSCRIPT [KERNEL]: the guest reached its userland, of that kernel
 guest_up() {
