@@ -11,9 +11,16 @@ cp "$images/grub-floppy.img" "$work/floppy"
 truncate -s 1440K "$work/floppy"
 truncate -s 8M "$work/disk"
 
+# shell_of NAME: from GRUB's menu into its shell
+shell_of() {
+	pc_screen_wait "$1" 'GNU GRUB' 90
+	pc_key "$1" c
+	pc_screen_wait "$1" '^grub>' 30
+}
+
 pc_create floppy 'boot = "a"' 'memory = 64' "disk = [
 	'format=raw,vdev=fda,access=ro,target=$work/floppy', $(pc_disk hda "$work/disk") ]"
-pc_screen_wait floppy '^grub>|grub rescue>' 60
+shell_of floppy
 pc_type floppy ls
 pc_screen_wait floppy '\(hd0\).*\(fd0\)|\(fd0\).*\(hd0\)' 30
 pc_shot floppy
@@ -28,9 +35,10 @@ pc_shot cd .menu
 choice=$(pc_text cd | sed -n 's/^ *\([0-9]\)\. .*DVD.*/\1/p')
 is "the CD in the boot menu" 1 "${#choice}"
 pc_key cd "${choice:-2}"
-pc_screen_wait cd '^grub>' 90
+shell_of cd
 pc_type cd ls
 pc_screen_wait cd '\(cd\)|\(hd31\)' 30
+pc_type cd 'insmod vbe'
 pc_type cd 'videoinfo'
 pc_screen_wait cd '0x1[0-9a-f]* .*1024 *x *768' 60
 pc_shot cd
