@@ -196,7 +196,7 @@ static int check_config(struct cli *c, const struct xlcfg *cfg, struct guest *g)
 				"memory, maxmem, vcpus, maxvcpus, hugepages, uuid, "
 				"on_poweroff, on_reboot, on_crash and on_watchdog are, "
 				"and "
-				"those of a PC in tandem(1)",
+				"those of a PC in tandem-pc(5)",
 				e->key);
 		if (status)
 			return status;

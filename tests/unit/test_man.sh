@@ -97,5 +97,13 @@ for key in $keys; do
 	[[ $page =~ (^|[ ])"$key"($|[ =,;]) ]] || fail "tandem-network.5: no $key"
 done
 
+# Every key of a PC is in tandem-pc(5).
+page=$(shown tandem-pc.5)
+keys=$(sed -nE 's/^\t+\{ "([a-z0-9_]+)", .*/\1/p' "$pages/../../tools/create_pc.c")
+[ "$(wc -w <<<"$keys")" -ge 40 ] || fail "keys not found: $keys"
+for key in $keys; do
+	[[ $page =~ (^|[ ])"$key"($|[ =,;.]) ]] || fail "tandem-pc.5: no $key"
+done
+
 echo "$failures failed"
 exit $((failures > 0))
