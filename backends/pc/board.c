@@ -26,14 +26,10 @@ static void irq(struct pcbus *b, unsigned line, bool level)
 	pcboard_irq(of(b), line, level);
 }
 
-/* A PC's memory stays where it is for as long as the machine lives. What is written to it
- * is found by those who save it (save_ram.h). */
+/* What is written to it is found by those who save it (save_ram.h). */
 static void *ram(struct pcbus *b, uint64_t gpa, size_t len, bool write)
 {
-	const struct gmem *m = &of(b)->vm->mem;
-
-	return write ? gmem_ptr(m, gpa, len)
-		     : (void *)(uintptr_t)gmem_ptr_ro(m, gpa, len);
+	return pcboard_ram(of(b), gpa, len, write);
 }
 
 static uint64_t now(struct pcbus *b)
@@ -199,6 +195,8 @@ int pcboard_open(struct pcboard **out, struct vm *vm, struct evloop *loop)
 					   &b->timer_src);
 	if (!err)
 		err = firmware_memory(b);
+	if (!err)
+		err = pcboard_ram_init(b);
 	if (!err) {
 		b->pci = pcibus_new(&b->bus);
 		err = b->pci ? 0 : -ENOMEM;
@@ -225,6 +223,7 @@ void pcboard_close(struct pcboard *b)
 		evloop_del(b->timer_src);
 	pcbus_fini(&b->bus);
 	pcibus_free(b->pci);
+	pcboard_ram_fini(b);
 	if (b->timer_fd >= 0)
 		close(b->timer_fd);
 	if (b->firmware_fd >= 0)

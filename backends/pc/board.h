@@ -32,6 +32,7 @@ struct pcboard {
 	pthread_mutex_t lock;
 	struct pcibus *pci;
 	int timer_fd, firmware_fd;
+	uint8_t *ram, *rom; /* board_ram.c's */
 	struct evsource *timer_src;
 	/* board_stand.c: it stands (bus.stands) at this time, or the clock is so much
 	 * behind the host's. */
@@ -65,6 +66,11 @@ uint64_t pcboard_now(const struct pcboard *b);
 void pcboard_set_now(struct pcboard *b, uint64_t now);
 /* When there is to be a pcbus_run(), but for a board that stands. */
 void pcboard_rearm(const struct pcboard *b, uint64_t at);
+
+/* board_ram.c: pcbus_ops.ram. Once RAM and the firmware's memory are there. */
+int pcboard_ram_init(struct pcboard *b);
+void pcboard_ram_fini(struct pcboard *b);
+void *pcboard_ram(const struct pcboard *b, uint64_t gpa, size_t len, bool write);
 
 /* board_pam.c: as after power on; as the host bridge says (i440fx_pam); a write that is
  * no RAM's to KVM: true if it was meant for that place. */

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "backends/pc/board.h"
@@ -331,12 +332,57 @@ static void test_pam(void **state)
 	assert_false(pcboard_pam_write(a.board, 0xbffff, 1, 1));
 }
 
+/* Devices reach RAM and read the firmware; pages of others that are placed there, never,
+ * nor what comes to be placed once a device has been given its memory. */
+static void test_ram(void **state)
+{
+	const struct pcbus_ops *ops = a.board->bus.ops;
+	struct gmem *m = &a.bare->vm.mem;
+	const uint64_t at = 64 * XEN_PAGE_SIZE;
+	int other = memfd_create("other", MFD_CLOEXEC);
+	uint8_t byte = 0, *p;
+
+	(void)state;
+	assert_true(other >= 0 && !ftruncate(other, XEN_PAGE_SIZE));
+	assert_int_equal(pcbus_write(&a.board->bus, at + XEN_PAGE_SIZE - 1, "ab", 2), 0);
+	assert_memory_equal(gmem_ptr_ro(m, at + XEN_PAGE_SIZE - 1, 2), "ab", 2);
+	p = ops->ram(&a.board->bus, at, 3 * XEN_PAGE_SIZE, true);
+	assert_non_null(p);
+	assert_int_equal(gmem_place(m, at / XEN_PAGE_SIZE + 1, other, 0, GMEM_RW), 0);
+	/* what is in flight goes to RAM all the same */
+	p[XEN_PAGE_SIZE] = 0x66;
+	assert_int_equal(pread(other, &byte, 1, 0), 1);
+	assert_int_equal(byte, 0);
+	for (unsigned i = 0; i < 3; i++)
+		assert_null(ops->ram(&a.board->bus, at, 3 * XEN_PAGE_SIZE, i & 1));
+	assert_null(ops->ram(&a.board->bus, at + XEN_PAGE_SIZE, 1, false));
+	assert_null(ops->ram(&a.board->bus, at, XEN_PAGE_SIZE + 1, false));
+	assert_non_null(ops->ram(&a.board->bus, at, XEN_PAGE_SIZE, true));
+	assert_int_equal(gmem_remove(m, at / XEN_PAGE_SIZE + 1), 0);
+	assert_int_equal(*(const uint8_t *)gmem_ptr_ro(m, at + XEN_PAGE_SIZE, 1), 0x66);
+	/* beside RAM, at its end, and around the end of all */
+	assert_int_equal(gmem_place(m, 0xd0000, other, 0, GMEM_RW), 0);
+	assert_null(ops->ram(&a.board->bus, 0xd0000ull * XEN_PAGE_SIZE, 1, false));
+	assert_int_equal(gmem_remove(m, 0xd0000), 0);
+	assert_null(ops->ram(&a.board->bus, BAREVM_BYTES - 1, 2, false));
+	assert_null(ops->ram(&a.board->bus, UINT64_MAX, 2, false));
+	assert_null(ops->ram(&a.board->bus, 0, SIZE_MAX, false));
+	assert_null(ops->ram(&a.board->bus, UINT32_MAX, 1, true));
+	assert_null(ops->ram(&a.board->bus, UINT32_MAX, 2, false));
+	/* nor over the firmware */
+	assert_int_equal(pwrite(other, "x", 1, 0), 1);
+	assert_int_equal(gmem_place(m, 0xfffff, other, 0, GMEM_RW), 0);
+	assert_int_equal(pcbus_read(&a.board->bus, 0xfffff000u, &byte, 1), 0);
+	assert_int_equal(byte, 0);
+	close(other);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_time), T(test_timers), T(test_lines), T(test_state),
-		T(test_far),  T(test_memory), T(test_pam),
+		T(test_far),  T(test_memory), T(test_pam),   T(test_ram),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
