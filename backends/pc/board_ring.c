@@ -40,10 +40,13 @@ void pcboard_ring_open(struct pcboard *b)
 void pcboard_drain(struct pcboard *b)
 {
 	struct kvm_coalesced_mmio_ring *ring = b->ring;
+	uint32_t last;
 
 	if (!ring)
 		return;
-	while (ring->first != __atomic_load_n(&ring->last, __ATOMIC_ACQUIRE)) {
+	/* once: what other vcpus add meanwhile was not before this, and may never end */
+	last = __atomic_load_n(&ring->last, __ATOMIC_ACQUIRE);
+	while (ring->first != last) {
 		struct kvm_coalesced_mmio *e = &ring->coalesced_mmio[ring->first];
 		uint64_t value = 0;
 
