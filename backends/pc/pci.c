@@ -91,7 +91,7 @@ static bool bar_wanted(const struct pcidev *d, unsigned n, uint64_t *at)
 	    !(d->config[PCI_COMMAND] & (bar->io ? PCI_CMD_IO : PCI_CMD_MEMORY)))
 		return false;
 	/* all ones is how a guest asks for the size */
-	return bar->io ? value + bar->size <= IO_END
+	return bar->io ? (uint64_t)value + bar->size <= IO_END
 		       : (uint64_t)value + bar->size < 1ull << 32;
 }
 

@@ -115,6 +115,7 @@ static void test_bars(void **state)
 	assert_int_equal(fakepc_pci_in(f, SLOT, 0, PCI_BAR0 + 8, 4), 0);
 	/* all ones, and on: nowhere */
 	fakepc_pci_out(f, SLOT, 0, PCI_COMMAND, 2, PCI_CMD_IO | PCI_CMD_MEMORY);
+	assert_int_equal(fakepc_in(f, 0xfff0, 2), 0xffff);
 	fakepc_pci_out(f, SLOT, 0, PCI_BAR0, 4, 0xc000);
 	fakepc_out(f, 0xc004, 1, 40);
 	assert_int_equal(toy[0].last, 45);
