@@ -9,7 +9,8 @@
 #include "ringproto/netframe.h"
 
 #define CHAIN	256u /* descriptors of a packet, at most */
-#define TURN	256u /* and of a turn, about */
+#define TURN	256u /* and of a turn, about, where a page counts as one, too */
+#define PAGE	4096u
 #define TAG_LEN 4u
 #define TAG_AT	12u
 
@@ -142,16 +143,18 @@ static uint32_t gather(struct e1000 *c, const struct packet *p)
 	return len;
 }
 
-static void send_packet(struct e1000 *c, const struct packet *p)
+/* Returns how many bytes were in it. */
+static uint32_t send_packet(struct e1000 *c, const struct packet *p)
 {
 	const struct tx_desc *first = &p->d[0], *last = &p->d[p->n - 1];
 	const bool data = first->cmd & CMD_DEXT, large = data && first->cmd & CMD_TSE;
 	const struct e1000_context *x = &c->r.context[large];
 	const bool tagged = last->cmd & CMD_VLE && c->r.ctrl & CTRL_VME;
-	uint32_t len = gather(c, p);
+	const uint32_t bytes = gather(c, p);
+	uint32_t len = bytes;
 
 	if (len < NETFRAME_ETH_HLEN)
-		return;
+		return len;
 	if (data && !large)
 		sum_by_context(c, x, first->opts, len);
 	else if (!data && last->cmd & CMD_IC)
@@ -163,6 +166,7 @@ static void send_packet(struct e1000 *c, const struct packet *p)
 		send_large(c, x, len, tagged);
 	else
 		send_frame(c, len);
+	return bytes;
 }
 
 /* -------------------------------------------------------------------------- the ring */
@@ -240,7 +244,7 @@ void e1000_tx_run(struct e1000 *c)
 		if (is_context(&p.d[0]))
 			take_context(c, &p.d[0]);
 		else if (p.whole)
-			send_packet(c, &p);
+			n += send_packet(c, &p) / PAGE;
 		for (unsigned i = 0; i < p.n; i++)
 			desc_done(c, &p.d[i]);
 	}

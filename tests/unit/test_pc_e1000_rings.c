@@ -152,6 +152,14 @@ static void test_send_nonsense(void **state)
 	/* what is left may have its end to come */
 	assert_int_equal(bench_load(&b, REG_TDH), 15 * 256);
 	assert_int_equal(b.f->alarm, 0);
+	/* of large ones a turn has fewer */
+	for (unsigned i = 0; i < 200; i++)
+		tx_desc(i, FRAME, DATA | TSE | EOP | 0xffff, 0);
+	bench_store(&b, REG_TDH, 0);
+	bench_store(&b, REG_TDT, 200);
+	assert_in_range(bench_load(&b, REG_TDH), 8, 32);
+	fakepc_pass(b.f, PC_NS);
+	assert_int_equal(bench_load(&b, REG_TDH), 200);
 	/* a context in the middle has no bytes, and no end */
 	rings_on(0);
 	tx_desc(0, FRAME, DATA | 100, 0);
