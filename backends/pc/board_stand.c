@@ -64,6 +64,12 @@ void pcboard_irq(struct pcboard *b, unsigned line, bool level)
  * KVM's timer chip goes on by itself, and would make up for all that it missed: what it
  * counted stands here, too.
  */
+static void pit_get(struct pcboard *b)
+{
+	/* cannot fail but for a machine without KVM */
+	b->has_pit = !ioctl(b->vm->fd, KVM_GET_PIT2, &b->pit);
+}
+
 static void stand_locked(struct pcboard *b)
 {
 	if (b->bus.stands)
@@ -71,7 +77,7 @@ static void stand_locked(struct pcboard *b)
 	pcboard_drain(b);
 	b->stood_at = pcboard_now(b);
 	b->bus.stands = true;
-	b->has_pit = !ioctl(b->vm->fd, KVM_GET_PIT2, &b->pit);
+	pit_get(b);
 }
 
 static void stand(void *arg)
@@ -91,6 +97,8 @@ static void go(void *arg)
 	if (b->bus.stands) {
 		b->behind = clock_ns() - b->stood_at;
 		b->bus.stands = false;
+		if (!b->has_pit)
+			pit_get(b);
 		if (b->has_pit)
 			/* cannot fail: it is what was read */
 			(void)ioctl(b->vm->fd, KVM_SET_PIT2, &b->pit);
@@ -111,6 +119,9 @@ static int save(void *arg, uint8_t *buf, size_t max, size_t *len)
 	if (pcbus_quiesce(&b->bus)) {
 		stand_locked(b);
 		err = pcbus_save(&b->bus, buf, max, len);
+		/* a clock that is looked at finds that it is time: so that the interrupt
+		 * controllers, which are saved next, have it, too */
+		lines_tell(b);
 	}
 	pthread_mutex_unlock(&b->lock);
 	return err;
@@ -123,7 +134,8 @@ static int load(void *arg, const uint8_t *buf, size_t len, const char **why)
 
 	pthread_mutex_lock(&b->lock);
 	stand_locked(b);
-	b->has_pit = false; /* it comes with the interrupt controllers */
+	/* it comes with the interrupt controllers, and KVM lets it run from then on */
+	b->has_pit = false;
 	err = pcbus_load(&b->bus, buf, len, why);
 	lines_tell(b);
 	if (b->vram)

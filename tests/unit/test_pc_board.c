@@ -44,8 +44,12 @@ static void toy_reset(struct pcdev *d)
 
 static size_t toy_save(struct pcdev *d, uint8_t *buf, size_t max)
 {
+	struct toy *t = (struct toy *)d;
+
 	(void)max;
-	buf[0] = ((struct toy *)d)->level;
+	/* as a clock that is looked at */
+	pcbus_irq(&t->board->bus, LINE, t->level);
+	buf[0] = t->level;
 	return 1;
 }
 
@@ -233,6 +237,7 @@ static void test_state(void **state)
 	assert_true(now(&a) > t);
 	a.toy.busy = false;
 	len = saved(&a, buf);
+	assert_int_equal(a.board->told, 1u << LINE);
 	t = now(&a);
 	pass(1);
 	assert_int_equal(now(&a), t);
