@@ -37,6 +37,7 @@ struct vm_saver {
 	/* A saving; the thread's while there is one. */
 	pthread_t thread;
 	_Atomic bool busy;
+	bool unasked; /* the guest stands, and did not do so itself */
 	enum vm_fate fate;
 	int channel, stream;
 	char *packet;
@@ -105,7 +106,7 @@ static bool still_wanted(void *arg)
 	struct pollfd p = { .fd = s->channel, .events = POLLIN };
 
 	const int reason = vm_stop_reason(s->vm);
-	const bool ended = reason >= 0 && !(s->vm->pc && reason == SHUTDOWN_suspend);
+	const bool ended = reason >= 0 && !(s->unasked && reason == SHUTDOWN_suspend);
 
 	/* nothing is said while it is written, but that nobody listens any more */
 	return !ended && poll(&p, 1, 0) == 0;
@@ -118,9 +119,9 @@ static int suspend_guest(void *arg)
 			      { .fd = s->channel, .events = POLLIN } };
 	int n;
 
-	/* a PC's guest knows of nothing: it stops between two instructions */
-	if (s->vm->pc)
-		vm_stop(s->vm, SHUTDOWN_suspend);
+	s->unasked = !vm_is_asked(s->vm);
+	if (s->unasked)
+		vm_suspend(s->vm);
 	else
 		say(s->channel, "suspend");
 	do
@@ -201,7 +202,7 @@ static void *job_main(void *arg)
 /* The guest stands, its vcpus are joined. 0, or it cannot go on. */
 static int go_on(struct vm_saver *s, bool cancelled)
 {
-	const bool renew = !cancelled && !s->vm->pc;
+	const bool renew = !cancelled && !s->unasked;
 	int err = renew ? s->renew(s->renew_arg) : 0;
 
 	event_clear(s->stopped_fd);
@@ -300,6 +301,7 @@ bool vm_saver_stopped(struct vm_saver *s)
 	/* told to by somebody else, or after whoever wanted it has gone */
 	if (vm_stop_reason(s->vm) != SHUTDOWN_suspend)
 		return false;
+	s->unasked = s->vm->suspender == VM_NOBODY;
 	vm_join(s->vm);
 	return !go_on(s, true);
 }

@@ -6,7 +6,7 @@
  *   -> "save\0CONFIG" or "live\0CONFIG"   what to write, and whether the guest runs
  * meanwhile
  *   <- "suspend"                           now the guest is to be told
- * (control/shutdown); not said of a PC's, which is not asked
+ * (control/shutdown); not said if it is not asked (vm.h)
  *   <- "saved JSON"                        all is written, the guest stands
  *   -> "resume", "pause", "again", "stay"  what becomes of it: it goes on, as if nothing
  * had been, at once or when it is unpaused; or as in a new domain; it stands, until its
@@ -30,7 +30,8 @@
 struct vm_saver;
 /*
  * Makes the socket of that domain. renew(arg): the guest is about to wake up as in a new
- * domain, and wants a new connection to xenstore; not called for a PC. -errno
+ * domain, and wants a new connection to xenstore; not called for one that is not asked
+ * (vm.h). -errno
  */
 int vm_saver_open(struct vm_saver **s, struct vm *vm, struct evloop *loop, domid_t domid,
 		  int (*renew)(void *arg), void *arg);

@@ -228,6 +228,22 @@ void vm_stop(struct vm *vm, int reason)
 	(void)!write(vm->stop_fd, &one, sizeof(one));
 }
 
+bool vm_is_asked(struct vm *vm)
+{
+	bool asked;
+
+	pthread_mutex_lock(&vm->lock);
+	asked = !vm->pc || vm->xen.shared_gfn != XEN_GFN_NONE;
+	pthread_mutex_unlock(&vm->lock);
+	return asked;
+}
+
+void vm_suspend(struct vm *vm)
+{
+	vm->suspender = VM_NOBODY;
+	vm_stop(vm, SHUTDOWN_suspend);
+}
+
 int vm_stop_reason(const struct vm *vm)
 {
 	return atomic_load(&vm->stopped) - 1;
@@ -269,7 +285,7 @@ int vm_resume(struct vm *vm, bool cancelled)
 
 	if (vm_stop_reason(vm) != SHUTDOWN_suspend)
 		return -EINVAL;
-	err = vm->pc ? 0 : suspend_returns(vm, cancelled);
+	err = vm->suspender == VM_NOBODY ? 0 : suspend_returns(vm, cancelled);
 	if (!err && vm->devices && vm->devices->hold)
 		err = vm->devices->hold(vm->devices->holder);
 	if (err)

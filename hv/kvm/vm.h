@@ -24,6 +24,7 @@
 #include "hv/kvm/xen_domain.h"
 
 #define VM_MAX_VCPUS 32
+#define VM_NOBODY    VM_MAX_VCPUS
 
 struct vm_spec {
 	const char *name;
@@ -70,7 +71,7 @@ struct vm {
 	const struct xen_hw_ops *hw;
 	struct xen_domain xen;
 	_Atomic int stopped; /* 0, or 1 + SHUTDOWN_* of the first who said so */
-	unsigned suspender;  /* the vcpu that asked for SHUTDOWN_suspend */
+	unsigned suspender;  /* the vcpu that asked for SHUTDOWN_suspend; VM_NOBODY */
 	int stop_fd;	     /* readable then */
 	_Atomic bool pausing;
 	unsigned parked; /* vcpus that are out of the guest for it, or have ended */
@@ -112,6 +113,13 @@ void vcpu_ended(struct vcpu *v);
 /* Ends the guest for a reason SHUTDOWN_*; the first counts, but a PC's own end before
  * that it was suspended. Any thread. */
 void vm_stop(struct vm *vm, int reason);
+/*
+ * Would the guest suspend itself if it was asked to? Not a PC's that has no Xen objects,
+ * which then has nothing to set up again either: vm_suspend() stops that one between two
+ * instructions, and when it goes on it notices nothing.
+ */
+bool vm_is_asked(struct vm *vm);
+void vm_suspend(struct vm *vm);
 /* SHUTDOWN_*, or -1: it runs. */
 int vm_stop_reason(const struct vm *vm);
 /* Stops the vcpus, if they run, and waits for their threads. Not from one. */
@@ -119,7 +127,7 @@ void vm_join(struct vm *vm);
 /*
  * A guest that suspended itself, and whose vcpus are joined, goes on. Its call returns 0
  * in a new domain, where it sets Xen's objects up again; or 1: it never was away
- * (cancelled). A PC's guest made no call, and notices neither.
+ * (cancelled). After vm_suspend() it made no call.
  */
 int vm_resume(struct vm *vm, bool cancelled);
 void vm_destroy(struct vm *vm);
