@@ -86,7 +86,7 @@ saves() {
 again() {
 	fresh
 	ok tandem restore --paused "$work/g.saved"
-	sleep 1
+	sleep 3
 	is "restored, paused" "" "$(ticks)"
 	ok tandem unpause g
 	wait_for 20 beyond 1 || fail "restored, paused: it does not go on"
