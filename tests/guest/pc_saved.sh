@@ -53,7 +53,7 @@ stands() {
 }
 
 pauses() {
-	create
+	ok tandem create --wait 20 "$work/g.cfg"
 	wait_for 20 beyond 2 || {
 		fail "it does not come up: $(cat "$TANDEM_DIR/log/g.log")"
 		finish
