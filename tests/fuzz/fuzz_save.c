@@ -73,12 +73,17 @@ static void take_chunk(struct barevm *b, uint8_t kind, const uint8_t *data, size
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static struct vm_devices devices = { .memory = { { -1, 2 * XEN_PAGE_SIZE } },
+					     .nmemory = 1 };
 	struct barevm *b;
 
 	if (!size)
 		return 0;
 	read_stream(data, size);
 	b = barevm_open(1);
+	if (devices.memory[0].fd < 0)
+		devices.memory[0].fd = memfd_create("devices", MFD_CLOEXEC);
+	b->vm.devices = &devices;
 	take_chunk(b, data[0], data + 1, size - 1);
 	barevm_close(b);
 	return 0;
