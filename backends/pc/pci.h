@@ -29,10 +29,11 @@
 #define PCI_LINE      0x3c
 #define PCI_PIN	      0x3d
 
-#define PCI_CMD_IO     0x1
-#define PCI_CMD_MEMORY 0x2
-#define PCI_CMD_MASTER 0x4
-#define PCI_CMD_INTX   0x400 /* off */
+#define PCI_CMD_IO	   0x1
+#define PCI_CMD_MEMORY	   0x2
+#define PCI_CMD_MASTER	   0x4
+#define PCI_CMD_INVALIDATE 0x10
+#define PCI_CMD_INTX	   0x400 /* off */
 
 struct pcibus;
 

@@ -11,7 +11,8 @@
 #define CSCR_DEFAULT   0x04c8u
 #define CONFIG1_MAPPED 0x0cu
 
-#define PCI_MHZ 33u
+#define PCI_MHZ	   33u
+#define CACHE_LINE 0x0cu /* of the configuration: its size */
 
 static struct rtl8139 *of(struct pcdev *d)
 {
@@ -84,6 +85,7 @@ static void reset(struct pcdev *d)
 	struct eeprom93 ee = c->r.ee;
 
 	pci_reset(&c->pci);
+	c->pci.config[CACHE_LINE] = 0;
 	memset(&c->r, 0, sizeof(c->r));
 	eeprom93_reset(&ee);
 	c->r.ee = ee;
@@ -200,6 +202,10 @@ struct rtl8139 *rtl8139_new(struct pcbus *b, struct pcibus *p, unsigned slot,
 		free(c);
 		return NULL;
 	}
+	/* the C+ may write and invalidate: its drivers say how long a line is, and look
+	 */
+	c->pci.writable[CACHE_LINE] = 0xff;
+	c->pci.writable[PCI_COMMAND] |= PCI_CMD_INVALIDATE;
 	pci_bar_set(&c->pci, 0, true, NR_REGS, &io, c);
 	pci_bar_set(&c->pci, 1, false, NR_REGS, &io, c);
 	reset(&c->pci.dev);

@@ -77,6 +77,9 @@ static void test_identity(void **state)
 	(void)state;
 	assert_int_equal(fakepc_pci_in(b.f, BENCH_SLOT, 0, PCI_VENDOR, 4), 0x813910ec);
 	assert_int_equal(fakepc_pci_in(b.f, BENCH_SLOT, 0, PCI_REVISION, 4), 0x02000020);
+	/* Linux' 8139cp gives a card up on which it cannot set the cache line's size */
+	fakepc_pci_out(b.f, BENCH_SLOT, 0, 0x0c, 1, 0x10);
+	assert_int_equal(fakepc_pci_in(b.f, BENCH_SLOT, 0, 0x0c, 4), 0x10);
 	assert_int_equal(bench_in(&b, 0x40, 4), 0x74800000);
 	assert_int_equal(eeprom_read(0), 0x8129);
 	assert_int_equal(eeprom_read(1), 0x10ec);
