@@ -35,8 +35,8 @@ SETUP = 'Windows XP Professional Setup\n\n Setup is loading files (Kernel)...'
 WINDOWS = ('I386/TXTSETUP.SIF', 'I386/SETUPLDR.BIN', 'WIN51', 'WIN51IP')
 
 
-def text(words, picture='bios', **more):
-    return {'text': words, 'picture': picture, **more}
+def text(words, shown='bios', **more):
+    return {'text': words, 'picture': shown, **more}
 
 
 def picture(name, **more):

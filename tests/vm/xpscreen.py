@@ -72,10 +72,10 @@ class Picture:
     def task_bar(self):
         """'luna', 'classic' or None. A bar is 30 (28) rows high, its button begins at the left."""
         above = self._part(0, 0, 1, 0.85)
-        bar, button = self._part(0.3, 0.965, 0.7, 0.99), self._part(0.005, 0.965, 0.09, 0.99)
-        if share(bar, _luna_bar) > 0.7 and share(button, _luna_button) > 0.35:
+        free, button = self._part(0.3, 0.965, 0.7, 0.99), self._part(0.005, 0.965, 0.09, 0.99)
+        if share(free, _luna_bar) > 0.7 and share(button, _luna_button) > 0.35:
             return 'luna'
-        if share(bar, _grey) > 0.7 and share(above, _grey) < 0.6 and \
+        if share(free, _grey) > 0.7 and share(above, _grey) < 0.6 and \
                 share(button, _dark) > 0.02 and share(button, _grey) > 0.3:
             return 'classic'
         return None

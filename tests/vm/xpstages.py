@@ -226,7 +226,10 @@ class Watch:
 
     def _keep(self, see, name):
         """The last picture of a stage that shows something."""
-        if not see.picture or see.picture.is_blank() and os.path.exists(f'{self.out}/{name}.png'):
+        if not see.picture:
+            return
+        is_blank = see.picture.is_blank() and not see.lines()
+        if is_blank and os.path.exists(f'{self.out}/{name}.png'):
             return
         os.replace(f'{self.out}/now.png', f'{self.out}/{name}.png')
         if see.text is not None:
