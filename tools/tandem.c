@@ -113,47 +113,57 @@ static void bad_option(struct cli *c, const struct argp_state *state)
 		    i < state->argc ? state->argv[i] : "the command line");
 }
 
+static bool take_flag(struct cli *c, int key)
+{
+	switch (key) {
+	case CLI_JSON:
+		c->json = true;
+		return true;
+	case CLI_STATS:
+		c->stats = true;
+		return true;
+	case CLI_FORCE:
+		c->force = true;
+		return true;
+	case CLI_READONLY:
+		c->readonly = true;
+		return true;
+	case CLI_RECURSIVE:
+		c->recursive = true;
+		return true;
+	case CLI_PAUSED:
+		c->paused = true;
+		return true;
+	case CLI_CONSOLE: /* and CLI_CHECKPOINT: the verb says which */
+		c->console = c->checkpoint = true;
+		return true;
+	case CLI_FALLBACK:
+		c->fallback = true;
+		return true;
+	case CLI_ALL:
+		c->all = true;
+		return true;
+	case CLI_BATCH:
+		c->batch = true;
+		return true;
+	default:
+		return false;
+	}
+}
+
 static error_t parse_verb(int key, char *arg, struct argp_state *state)
 {
 	struct cli *c = state->input;
 
+	if (take_flag(c, key))
+		return 0;
 	switch (key) {
 	case '?':
 		print_help(state->root_argp, state->name);
 		return 0;
-	case CLI_JSON:
-		c->json = true;
-		return 0;
-	case CLI_STATS:
-		c->stats = true;
-		return 0;
-	case CLI_FORCE:
-		c->force = true;
-		return 0;
-	case CLI_READONLY:
-		c->readonly = true;
-		return 0;
-	case CLI_RECURSIVE:
-		c->recursive = true;
-		return 0;
-	case CLI_PAUSED:
-		c->paused = true;
-		return 0;
-	case CLI_CONSOLE: /* and CLI_CHECKPOINT: the verb says which */
-		c->console = c->checkpoint = true;
-		return 0;
-	case CLI_FALLBACK:
-		c->fallback = true;
-		return 0;
-	case CLI_ALL:
-		c->all = true;
-		return 0;
 	case CLI_WAIT:
 		c->wait_end = !arg;
 		return arg ? take_seconds(c, "wait", arg, 0, &c->wait_ms) : 0;
-	case CLI_BATCH:
-		c->batch = true;
-		return 0;
 	case CLI_DELAY:
 		return take_seconds(c, "delay", arg, 0.1, &c->delay_ms);
 	case CLI_COUNT:
