@@ -26,8 +26,12 @@ struct part {
 static int part_open(struct cli *c, const char *file, struct part *p)
 {
 	int n = snprintf(p->path, sizeof(p->path), "%s.XXXXXX", file);
+	struct stat st;
 
 	p->fd = -1;
+	/* a device or pipe would be replaced, not written to */
+	if (!stat(file, &st) && !S_ISREG(st.st_mode))
+		return cli_fail(c, "%s: is no regular file", file);
 	if (n < 0 || (size_t)n >= sizeof(p->path))
 		return cli_fail(c, "%.80s...: the name is too long", file);
 	p->fd = mkostemp(p->path, O_CLOEXEC);

@@ -154,6 +154,9 @@ parts() {
 goes_on() {
 	fresh
 	create
+	mkfifo "$work/fifo"
+	bad 'is no regular file' tandem save -c g "$work/fifo"
+	is "the pipe" fifo "$(stat -c %F "$work/fifo")"
 	suspends tandem save -c g "$work/g.saved"
 	said "checkpoint" $'UP\nSTILL'
 	suspends tandem save -p g "$work/g.saved"
