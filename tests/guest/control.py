@@ -18,7 +18,7 @@ CALL, REPLY = 'IIIIQ', 'iIIIQQ'
 INFO, PAUSE, UNPAUSE, VCPU, WAIT, END, RINGS, DUMP, EXITS, RESIDENT = range(10)
 SEND, PIO, NR_EXITS = 0, 8, 14  # hv/kvm/exits.h
 PAUSED, STOPPED = 1, 2
-ENOENT, ESRCH, EINVAL, ENOSYS, EPROTO = -2, -3, -22, -38, -71
+ENOENT, ESRCH, EINVAL, ENOSYS, EPROTO, EOPNOTSUPP = -2, -3, -22, -38, -71, -95
 MAY_UNSHARE = subprocess.run(['unshare', '--user', '--mount', 'true'], check=False,
                              stderr=subprocess.DEVNULL).returncode == 0
 
@@ -75,6 +75,19 @@ class Control(unittest.TestCase):
         _, _, port, store_port, frame, store = self.call(RINGS)
         self.assertTrue(port and frame)
         self.assertEqual((store_port, store), (0, 0))
+
+    def test_no_pc(self):
+        """What a PC alone has."""
+        for op, nfds, more in ((10, 1, {}), (11, 1, {}), (12, 0, {'number': 1, 'flags': 1}),
+                               (13, 0, {}), (14, 0, {}), (15, 2, {}), (16, 0, {'flags': 1})):
+            self.assertEqual(self.call(op, **more)[0], EINVAL if nfds else EOPNOTSUPP)
+            if nfds:
+                with tempfile.TemporaryFile() as f:
+                    socket.send_fds(self.conn, [struct.pack(CALL, op, 1, 0, 0, 0)],
+                                    [f.fileno()] * nfds)
+                    self.assertEqual(self.receive(self.conn)[0], EOPNOTSUPP)
+        self.assertEqual(self.call(12, number=1, flags=2)[0], EINVAL)
+        self.assertEqual(self.call(13, number=1)[0], EINVAL)
 
     def test_descriptor(self):
         """One that no operation wants is refused, and closed."""
