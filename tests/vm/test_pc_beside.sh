@@ -44,6 +44,7 @@ bench() {
 	image=\$(ide 0 0)
 	same_image() { [ "\$(sha256sum <\$image)" = "$sum" ]; }
 	try 'the image' same_image
+	cat /sys/devices/system/clocksource/clocksource0/current_clocksource
 	bench \$image 4k $READS
 	bench \$image 64k $((READS / 4))
 	try 'bytes from the other' net_serve 1 $NET
@@ -88,6 +89,7 @@ EOF
 counters() {
 	local ticks
 	tandem vcpu-list "$1" --json >"$work/vcpus"
+	jq -c '[.[].exits]' "$work/vcpus" >>"$VM_LOGS/$1.exits"
 	ticks=$(for p in $(pids "$1"); do cut -d' ' -f14,15 "/proc/$p/stat"; done |
 		awk '{ n += $1 + $2 } END { print n }')
 	jq -r --argjson ticks "$ticks" --argjson hz "$(getconf CLK_TCK)" \
