@@ -16,7 +16,7 @@
 #define CALLBACK(type, value) ((uint64_t)HVM_PARAM_CALLBACK_TYPE_##type << 56 | (value))
 
 static struct pc_shared_info *const info = (struct pc_shared_info *)XEN_BAR;
-static evtchn_port_t port;
+static evtchn_port_t port, ipi; /* what is waited for; one of its own */
 static volatile unsigned taken, spurious;
 static volatile unsigned leave; /* so many times the flag stays as it is */
 
@@ -136,6 +136,7 @@ static void arrive(unsigned n)
 /* Each event arrives once; nothing else does. */
 static void events(void)
 {
+	port = ipi;
 	taken = spurious = 0;
 	for (unsigned n = 1; n <= NR_EVENTS; n++) {
 		send();
@@ -212,7 +213,7 @@ static void lines(void)
 
 	interrupts_on();
 	CHECK_EQ(hypercall_op(__HYPERVISOR_event_channel_op, EVTCHNOP_bind_ipi, &i), 0);
-	port = i.port;
+	port = ipi = i.port;
 	CHECK_EQ(callback(CALLBACK(GSI, 24)), -95);
 	CHECK_EQ(callback(CALLBACK(PCI_INTX, SLOT_XEN << 8)), 0);
 	events();
