@@ -398,7 +398,7 @@ static void test_state(void **state)
 		}
 		buf[i] ^= 0xff;
 	}
-	((struct vga_regs *)(buf + len - sizeof(v->r)))->dac_write_sub = 3;
+	buf[len - sizeof(v->r) + offsetof(struct vga_regs, dac_write_sub)] = 3;
 	assert_true(v->pci.dev.ops->load(&v->pci.dev, buf, len) < 0);
 }
 

@@ -95,11 +95,12 @@ static void test_sizes(void **state)
 static void test_structs(void **state)
 {
 	const uint32_t narrow[6] = { 1, 3u << 16 | 2, 4, 6u << 16 | 5, 8u << 16 | 7, 9 };
-	const struct gnttab_copy wide = { .source = { .u.gmfn = 1, 2, 3 },
-					  .dest = { .u.gmfn = 4, 5, 6 },
-					  .len = 7,
-					  .flags = 8,
-					  .status = 9 };
+	/* static: what is between its fields is zero */
+	static const struct gnttab_copy wide = { .source = { .u.gmfn = 1, 2, 3 },
+						 .dest = { .u.gmfn = 4, 5, 6 },
+						 .len = 7,
+						 .flags = 8,
+						 .status = 9 };
 	struct vcpu *v = &b->vcpu[0];
 	uint32_t *at = gmem_ptr(&b->vm.mem, BAREVM_ARGS, sizeof(narrow));
 	struct gnttab_copy got;
