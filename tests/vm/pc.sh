@@ -82,6 +82,7 @@ pc_console_wait() {
 pc_script() {
 	{
 		echo '#!/bin/sh'
+		echo "nested=$VM_NESTED"
 		cat "$VM_DIR/pc-guest" -
 	} >"$1"
 	truncate -s %512 "$1"

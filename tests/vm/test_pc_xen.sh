@@ -86,7 +86,4 @@ pc() {
 
 pc vector 2 ''
 guest_said "$console" 'callback vector for event delivery is enabled' || fail "vector: none"
-# as guests that know no vectors: events are an interrupt of the platform device
-pc line 1 xen_no_vector_callback
-guest_said "$console" 'IO-APIC .*xen-platform-pci' || fail "line: no such interrupt"
 finish
